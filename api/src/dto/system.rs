@@ -1,0 +1,56 @@
+//! `/v1/version` and `/v1/audit`.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/version`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionDto {
+    /// Of the server.
+    pub version: String,
+    /// The versions of documents that it takes.
+    pub api_versions: Vec<String>,
+    /// Who the token belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What the token may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+/// What an operator may do; each may do all that the ones before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Applies, pauses, retries, goes back.
+    Operator,
+    /// Approves waves.
+    Approver,
+    /// Tokens, revocation, deletion.
+    Admin,
+}
+
+/// One record of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditDto {
+    /// Its place, without gaps.
+    pub sequence: u64,
+    /// When, by the server's clock.
+    pub at: Timestamp,
+    /// Who: an operator, `planner`, or a cluster.
+    pub who: String,
+    /// The verb, such as `rollout.approve`.
+    pub what: String,
+    /// To what, such as `rollout/beacon-3`.
+    pub subject: String,
+    /// Anything more.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// SHA-256 over this record and the hash of the one before.
+    pub hash: String,
+}
