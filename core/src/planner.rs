@@ -17,6 +17,9 @@ mod settle;
 pub use change::{Change, apply};
 pub use debt::{DebtView, pay_debts};
 
+#[cfg(test)]
+mod tests;
+
 use crate::id::{ClusterName, Epoch, Generation, RolloutId};
 use crate::report::Phase;
 use crate::rollout::{ClusterRelease, Head, Scope, Snapshot, State, Turn};
@@ -137,7 +140,9 @@ pub fn plan(view: &View<'_>, now: Time) -> Plan {
 fn go_on(draft: &mut Draft<'_>) {
     match draft.head().state.clone() {
         State::Ended { .. } => {}
-        State::Paused { by, why, .. } => draft.wait_for("rollout", format!("paused by {by}: {why}"), None, Some("resume, undo or abort".into())),
+        State::Paused { by, why, .. } => {
+            draft.wait_for("rollout", format!("paused by {by}: {why}"), None, Some("resume, undo or abort".into()))
+        }
         State::Halted { why } => draft.wait_for("rollout", format!("halted: {why}"), None, Some("retry, skip, undo or abort".into())),
         State::RollingBack { scope, why } => back::go(draft, scope, &why),
         State::Running => run(draft),

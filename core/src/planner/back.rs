@@ -38,7 +38,11 @@ fn wave_is_back(draft: &mut Draft<'_>, index: usize, scope: Scope) -> bool {
         is_back &= begin(draft, &name, limit);
     }
     if !is_back {
-        draft.wait(wave.name.as_str(), format!("going back, {} in flight, maxConcurrent is {}", draft.in_flight(), wave.max_concurrent), None);
+        draft.wait(
+            wave.name.as_str(),
+            format!("going back, {} in flight, maxConcurrent is {}", draft.in_flight(), wave.max_concurrent),
+            None,
+        );
     }
     is_back
 }
@@ -102,7 +106,13 @@ fn cut_short(draft: &mut Draft<'_>, name: &ClusterName) {
 }
 
 fn finish(draft: &mut Draft<'_>, scope: Scope, why: &str) {
-    let failed: Vec<&str> = draft.snapshot().members.keys().filter(|name| matches!(draft.turn(name).back, Back::Failed { .. })).map(ClusterName::as_str).collect();
+    let failed: Vec<&str> = draft
+        .snapshot()
+        .members
+        .keys()
+        .filter(|name| matches!(draft.turn(name).back, Back::Failed { .. }))
+        .map(ClusterName::as_str)
+        .collect();
     let state = if !failed.is_empty() {
         State::Halted { why: format!("{why}; and the rollback failed on {}", failed.join(", ")) }
     } else if scope == Scope::Failed {

@@ -24,7 +24,9 @@ fn failure_of(draft: &Draft<'_>, name: &ClusterName) -> Option<String> {
     let turn = draft.turn(name);
     match &turn.forward {
         Forward::Failed { why, .. } | Forward::TimedOut { why, .. } => Some(format!("{name}: {why}")),
-        Forward::Succeeded { .. } if turn.back == Back::None => relapsed(draft, name).then(|| format!("{name} relapsed: {}", last_words(draft, name))),
+        Forward::Succeeded { .. } if turn.back == Back::None => {
+            relapsed(draft, name).then(|| format!("{name} relapsed: {}", last_words(draft, name)))
+        }
         _ => None,
     }
 }

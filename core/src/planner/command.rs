@@ -47,7 +47,15 @@ pub fn resume(head: &Head) -> Answer {
 }
 
 /// A person's word for one wave (the open one unless named), bound to the plan hash that they saw.
-pub fn approve(snapshot: &Snapshot, head: &Head, wave: Option<&str>, seen: Option<&Digest>, by: &str, expires_in: Option<Span>, now: Time) -> Answer {
+pub fn approve(
+    snapshot: &Snapshot,
+    head: &Head,
+    wave: Option<&str>,
+    seen: Option<&Digest>,
+    by: &str,
+    expires_in: Option<Span>,
+    now: Time,
+) -> Answer {
     if head.state.is_ended() {
         return refuse(format!("{} has ended", head.id), "");
     }
@@ -72,7 +80,9 @@ fn find_wave<'s>(snapshot: &'s Snapshot, head: &Head, name: Option<&str>) -> Res
     let waves = &snapshot.strategy.waves;
     match name {
         None => waves.get(head.wave).map(|wave| (head.wave, wave)).ok_or_else(|| "every wave is promoted".into()),
-        Some(name) => waves.iter().enumerate().find(|(_, wave)| wave.name.as_str() == name).ok_or_else(|| format!("there is no wave {name:?}")),
+        Some(name) => {
+            waves.iter().enumerate().find(|(_, wave)| wave.name.as_str() == name).ok_or_else(|| format!("there is no wave {name:?}"))
+        }
     }
 }
 
@@ -97,7 +107,15 @@ pub fn retry(snapshot: &Snapshot, head: &Head, turns: &BTreeMap<ClusterName, Tur
 }
 
 /// Leaves a cluster out. Leaves a halt.
-pub fn skip(snapshot: &Snapshot, head: &Head, turns: &BTreeMap<ClusterName, Turn>, cluster: &ClusterName, by: &str, why: &str, now: Time) -> Answer {
+pub fn skip(
+    snapshot: &Snapshot,
+    head: &Head,
+    turns: &BTreeMap<ClusterName, Turn>,
+    cluster: &ClusterName,
+    by: &str,
+    why: &str,
+    now: Time,
+) -> Answer {
     let (_, turn) = match standing(snapshot, head, turns, cluster) {
         Ok(found) => found,
         Err(refusal) => return Err(refusal),
@@ -105,7 +123,9 @@ pub fn skip(snapshot: &Snapshot, head: &Head, turns: &BTreeMap<ClusterName, Turn
     match turn.forward {
         Forward::Succeeded { .. } => return refuse(format!("{cluster} has succeeded"), ""),
         Forward::Skipped { .. } => return refuse(format!("{cluster} is skipped already"), ""),
-        Forward::InFlight { .. } => return refuse(format!("{cluster} is in flight, and cannot be called back"), "wait for its end, or undo"),
+        Forward::InFlight { .. } => {
+            return refuse(format!("{cluster} is in flight, and cannot be called back"), "wait for its end, or undo");
+        }
         _ => {}
     }
     let skipped = Forward::Skipped { by: by.into(), why: why.into(), at: now };
@@ -118,7 +138,12 @@ fn leave_halt(head: &Head) -> Option<Change> {
     matches!(head.state, State::Halted { .. }).then_some(Change::SetState(State::Running))
 }
 
-fn standing(snapshot: &Snapshot, head: &Head, turns: &BTreeMap<ClusterName, Turn>, cluster: &ClusterName) -> Result<(usize, Turn), Refusal> {
+fn standing(
+    snapshot: &Snapshot,
+    head: &Head,
+    turns: &BTreeMap<ClusterName, Turn>,
+    cluster: &ClusterName,
+) -> Result<(usize, Turn), Refusal> {
     let refuse = |why: String| Err(Refusal { why, next: format!("groundswell rollout status {}", head.id) });
     let Some(member) = snapshot.members.get(cluster) else {
         return refuse(format!("{cluster} is no member of {}", head.id));
@@ -145,7 +170,9 @@ pub fn abort(head: &Head, by: &str, why: &str, now: Time) -> Answer {
 pub fn undo(head: &Head, by: &str, why: &str) -> Answer {
     match &head.state {
         State::Ended { outcome: Outcome::RolledBack, .. } => return refuse(format!("{} is rolled back already", head.id), ""),
-        State::Ended { outcome: Outcome::Superseded, .. } => return refuse(format!("{} was superseded; undo the rollout that took over", head.id), ""),
+        State::Ended { outcome: Outcome::Superseded, .. } => {
+            return refuse(format!("{} was superseded; undo the rollout that took over", head.id), "");
+        }
         State::RollingBack { scope: Scope::All, .. } => return refuse(format!("{} is going back already", head.id), ""),
         _ => {}
     }

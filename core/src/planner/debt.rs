@@ -65,7 +65,10 @@ fn may_pay(view: &DebtView<'_>, name: &ClusterName, debt: &Debt) -> bool {
 
 fn why_not(view: &DebtView<'_>, name: &ClusterName, debt: &Debt) -> Wait {
     let (why, who) = match &debt.failed {
-        Some(failed) => (format!("owed by {}, and paying failed: {failed}", debt.rollout), Some(format!("groundswell rollout retry {} {name}", debt.rollout))),
+        Some(failed) => (
+            format!("owed by {}, and paying failed: {failed}", debt.rollout),
+            Some(format!("groundswell rollout retry {} {name}", debt.rollout)),
+        ),
         None if view.active.is_some() => (format!("owed by {}; the rollout under way brings it", debt.rollout), None),
         None => (format!("owed by {}: {}", debt.rollout, debt.why), Some("the cluster, by coming back".into())),
     };

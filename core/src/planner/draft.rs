@@ -97,7 +97,8 @@ impl<'a> Draft<'a> {
         let live = self.fresh_health(name)?;
         let release = self.release(name);
         let report = release.current_report()?;
-        let proves = live.phase == Phase::Healthy && report.phase == Phase::Healthy && names_the_target(report, release.assignment.as_ref()?);
+        let proves =
+            live.phase == Phase::Healthy && report.phase == Phase::Healthy && names_the_target(report, release.assignment.as_ref()?);
         if proves { live.healthy_since } else { None }
     }
 

@@ -18,7 +18,11 @@ pub(super) fn owe_the_absent(draft: &mut Draft<'_>) {
         }
         let Some(since) = draft.absent_since(name) else { continue };
         if draft.now.since(since) < offline_after {
-            draft.wait(name.as_str(), format!("away for {}; owed after {offline_after}", draft.now.since(since)), Some(since + offline_after));
+            draft.wait(
+                name.as_str(),
+                format!("away for {}; owed after {offline_after}", draft.now.since(since)),
+                Some(since + offline_after),
+            );
             continue;
         }
         if draft.is_full() {
@@ -48,14 +52,22 @@ pub(super) fn assign(draft: &mut Draft<'_>) {
     for name in candidates {
         let in_flight = draft.in_flight();
         if in_flight >= limit {
-            return draft.wait(wave.name.as_str(), format!("{left} wait for a slot: {in_flight} in flight, maxConcurrent is {} ({limit})", wave.max_concurrent), None);
+            return draft.wait(
+                wave.name.as_str(),
+                format!("{left} wait for a slot: {in_flight} in flight, maxConcurrent is {} ({limit})", wave.max_concurrent),
+                None,
+            );
         }
         if in_flight >= draft.view().fleet_room {
             return draft.wait(wave.name.as_str(), format!("{left} wait for other rollouts: fleet.maxConcurrent is reached"), None);
         }
         let was_available = is_available(draft, &name);
         if was_available && healthy <= floor {
-            draft.wait(name.as_str(), format!("{healthy} of {size} clusters are healthy, minAvailable is {} ({floor})", wave.min_available), None);
+            draft.wait(
+                name.as_str(),
+                format!("{healthy} of {size} clusters are healthy, minAvailable is {} ({floor})", wave.min_available),
+                None,
+            );
             continue;
         }
         if draft.is_full() {
@@ -81,10 +93,14 @@ fn candidates(draft: &Draft<'_>) -> Vec<ClusterName> {
 fn first_sick_of_earlier_waves<'a>(draft: &Draft<'a>) -> Option<&'a ClusterName> {
     let open = draft.head().wave;
     let earlier = draft.snapshot().members.iter().filter(|(_, member)| member.wave < open).map(|(name, _)| name);
-    earlier.filter(|name| matches!(draft.turn(name).forward, Forward::Succeeded { .. })).find(|name| draft.fresh_health(name).is_some_and(|live| is_sick(live.phase)))
+    earlier
+        .filter(|name| matches!(draft.turn(name).forward, Forward::Succeeded { .. }))
+        .find(|name| draft.fresh_health(name).is_some_and(|live| is_sick(live.phase)))
 }
 
 /// Healthy now, and not about to be disturbed.
 fn is_available(draft: &Draft<'_>, name: &ClusterName) -> bool {
-    draft.turn(name).in_flight().is_none() && draft.is_connected(name) && draft.fresh_health(name).is_some_and(|live| live.phase == Phase::Healthy)
+    draft.turn(name).in_flight().is_none()
+        && draft.is_connected(name)
+        && draft.fresh_health(name).is_some_and(|live| live.phase == Phase::Healthy)
 }

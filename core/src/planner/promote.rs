@@ -15,7 +15,10 @@ pub(super) fn try_promote(draft: &mut Draft<'_>) -> bool {
         return finish(draft);
     };
     let members: Vec<&ClusterName> = draft.members_of(index).map(|(name, _)| name).collect();
-    if members.iter().any(|name| matches!(draft.turn(name).forward, Forward::Waiting | Forward::InFlight { .. }) || draft.turn(name).carried.is_some()) {
+    if members
+        .iter()
+        .any(|name| matches!(draft.turn(name).forward, Forward::Waiting | Forward::InFlight { .. }) || draft.turn(name).carried.is_some())
+    {
         return false;
     }
     let evidence = match evidence(draft, wave, &members) {
@@ -78,7 +81,11 @@ fn evidence(draft: &Draft<'_>, wave: &Wave, members: &[&ClusterName]) -> Result<
     // The last one to become healthy decides; a relapse moves its time, and so begins the bake anew.
     let begun = proof.iter().map(|evidence| evidence.healthy_since).max().unwrap_or(draft.now);
     if draft.now.since(begun) < wave.bake {
-        return Err(Missing { why: format!("baking: healthy for {} of {}", draft.now.since(begun), wave.bake), until: Some(begun + wave.bake), who: None });
+        return Err(Missing {
+            why: format!("baking: healthy for {} of {}", draft.now.since(begun), wave.bake),
+            until: Some(begun + wave.bake),
+            who: None,
+        });
     }
     Ok(proof)
 }
@@ -118,7 +125,9 @@ fn approval<'d>(draft: &'d Draft<'_>, wave: usize) -> Result<Option<&'d Approval
     match head.approvals.get(&wave) {
         None => Err("waits for approval".into()),
         Some(approval) if approval.plan_hash != head.plan_hash => Err("the approval is for another plan".into()),
-        Some(approval) if approval.expires_at.is_some_and(|end| end <= draft.now) => Err(format!("the approval of {} has expired", approval.by)),
+        Some(approval) if approval.expires_at.is_some_and(|end| end <= draft.now) => {
+            Err(format!("the approval of {} has expired", approval.by))
+        }
         Some(approval) => Ok(Some(approval)),
     }
 }

@@ -63,7 +63,9 @@ pub(super) fn forward(draft: &mut Draft<'_>) {
         }
         remember_adoption(draft, name);
         match draft.turn(name).forward.clone() {
-            Forward::InFlight { generation, until, .. } if draft.turn(name).back == Back::None => forward_end(draft, name, generation, until),
+            Forward::InFlight { generation, until, .. } if draft.turn(name).back == Back::None => {
+                forward_end(draft, name, generation, until)
+            }
             Forward::Succeeded { generation, until, .. } if draft.turn(name).back == Back::None => relapse(draft, name, generation, until),
             Forward::Waiting if !draft.is_member(name) => leave(draft, name),
             _ => {}
@@ -160,7 +162,9 @@ pub(super) fn last_good_of(assignment: &Assignment, report: &Report) -> Option<L
             let chart = format!("{}-{}", content.chart.name, content.chart.version);
             Some(LastGood { content: Some(content.clone()), helm_revision, rollout, chart })
         }
-        Target::HelmRevision(wanted) => Some(LastGood { content: None, helm_revision, rollout, chart: format!("as of Helm revision {wanted}") }),
+        Target::HelmRevision(wanted) => {
+            Some(LastGood { content: None, helm_revision, rollout, chart: format!("as of Helm revision {wanted}") })
+        }
         Target::Uninstalled | Target::Orphaned => None,
     }
 }
