@@ -9,10 +9,7 @@ mod watching;
 use std::sync::Arc;
 
 pub use self::{
-    commits::{
-        all_or_nothing, concurrent_commits_linearise, expectations, fencing, revisions,
-        shape_is_checked,
-    },
+    commits::{all_or_nothing, concurrent_commits_linearise, expectations, fencing, revisions, shape_is_checked},
     reading::{closing, reading, reopening_keeps_all, scan_pages},
     watching::{watch_ends, watch_lags, watch_order, watch_wakes},
 };
@@ -37,24 +34,15 @@ pub trait Fixture: Send {
 const ROOMY: usize = 4096;
 
 fn put(key: &str, value: &str) -> Op {
-    Op::Put {
-        key: key.to_owned(),
-        value: value.as_bytes().to_vec(),
-    }
+    Op::Put { key: key.to_owned(), value: value.as_bytes().to_vec() }
 }
 
 fn delete(key: &str) -> Op {
-    Op::Delete {
-        key: key.to_owned(),
-    }
+    Op::Delete { key: key.to_owned() }
 }
 
 fn txn(expect: Vec<Expect>, ops: Vec<Op>) -> Txn {
-    Txn {
-        epoch: 0,
-        expect,
-        ops,
-    }
+    Txn { epoch: 0, expect, ops }
 }
 
 /// Makes a test of each check. Give it an expression that makes a [`Fixture`]; the crate needs tokio's test macro.

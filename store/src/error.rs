@@ -34,9 +34,7 @@ pub enum CommitError {
         max: usize,
     },
     /// A value beyond [`MAX_VALUE_BYTES`].
-    #[error(
-        "value of key {key} has {given} bytes, more than {MAX_VALUE_BYTES}: large content belongs in the blob store"
-    )]
+    #[error("value of key {key} has {given} bytes, more than {MAX_VALUE_BYTES}: large content belongs in the blob store")]
     ValueTooLarge {
         /// The key.
         key: String,
@@ -70,10 +68,7 @@ pub enum CommitError {
 }
 
 fn found_words(found: Option<Revision>) -> String {
-    found.map_or_else(
-        || "absent".to_owned(),
-        |revision| format!("at revision {revision}"),
-    )
+    found.map_or_else(|| "absent".to_owned(), |revision| format!("at revision {revision}"))
 }
 
 /// Why a read, a watch or a new epoch failed.
@@ -128,9 +123,7 @@ pub enum SnapshotError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it.
-    #[error(
-        "store {dir} is in use by {holder}: stop it first, two coordinators must not share one folder"
-    )]
+    #[error("store {dir} is in use by {holder}: stop it first, two coordinators must not share one folder")]
     Locked {
         /// The folder of the store.
         dir: PathBuf,
@@ -148,9 +141,7 @@ pub enum OpenError {
         snapshot: Option<PathBuf>,
     },
     /// It was written by a newer program.
-    #[error(
-        "store {dir} has format {found}, this program knows {known}: start the newer version again"
-    )]
+    #[error("store {dir} has format {found}, this program knows {known}: start the newer version again")]
     Format {
         /// The folder of the store.
         dir: PathBuf,
@@ -182,8 +173,5 @@ pub enum OpenError {
 }
 
 fn newest_words(snapshot: Option<&PathBuf>) -> String {
-    snapshot.map_or_else(
-        || "a snapshot from elsewhere (none of its own is sound)".to_owned(),
-        |path| path.display().to_string(),
-    )
+    snapshot.map_or_else(|| "a snapshot from elsewhere (none of its own is sound)".to_owned(), |path| path.display().to_string())
 }

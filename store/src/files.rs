@@ -21,27 +21,15 @@ pub(crate) fn create_dir_durably(dir: &Path) -> io::Result<()> {
     }
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         create_dir_durably(parent)?;
-        fs::create_dir(dir).or_else(|e| {
-            if e.kind() == io::ErrorKind::AlreadyExists {
-                Ok(())
-            } else {
-                Err(e)
-            }
-        })?;
+        fs::create_dir(dir).or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(e) })?;
         return sync_dir(parent);
     }
     fs::create_dir(dir)
 }
 
 /// Writes `<dir>/<name>`: temporary file, fsync, rename, fsync of the folder. An error leaves what was there before.
-pub(crate) fn write_atomically(
-    dir: &Path,
-    name: &str,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<PathBuf> {
-    let mut file = tempfile::Builder::new()
-        .prefix(TMP_PREFIX)
-        .tempfile_in(dir)?;
+pub(crate) fn write_atomically(dir: &Path, name: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<PathBuf> {
+    let mut file = tempfile::Builder::new().prefix(TMP_PREFIX).tempfile_in(dir)?;
     let mut buffered = BufWriter::new(file.as_file_mut());
     fill(&mut buffered)?;
     buffered.flush()?;
@@ -78,24 +66,14 @@ pub(crate) enum LockError {
 
 impl FolderLock {
     pub(crate) fn take(path: &Path) -> Result<Self, LockError> {
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(LockError::Io)?;
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(LockError::Io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
                 let holder = fs::read_to_string(path).unwrap_or_default();
                 let holder = holder.trim();
                 let known = !holder.is_empty();
-                return Err(LockError::Held(if known {
-                    holder.to_owned()
-                } else {
-                    "another process".to_owned()
-                }));
+                return Err(LockError::Held(if known { holder.to_owned() } else { "another process".to_owned() }));
             }
             Err(fs::TryLockError::Error(e)) => return Err(LockError::Io(e)),
         }

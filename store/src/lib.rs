@@ -25,7 +25,7 @@ pub use crate::sled::{AbortHook, RealSyncer, SledOptions, SledStore, Syncer, Syn
 pub use crate::snapshot::SnapshotInfo;
 pub use crate::store::{Store, StoreFuture};
 pub use crate::types::{
-    Change, DEFAULT_MAX_OPS, Entry, Epoch, Expect, Lineage, MAX_KEY_BYTES, MAX_PAGE, MAX_TXN_BYTES,
-    MAX_VALUE_BYTES, Op, Page, Revision, Txn,
+    Change, DEFAULT_MAX_OPS, Entry, Epoch, Expect, Lineage, MAX_KEY_BYTES, MAX_PAGE, MAX_TXN_BYTES, MAX_VALUE_BYTES, Op, Page, Revision,
+    Txn,
 };
 pub use crate::watch::{Watch, WatchEvent};

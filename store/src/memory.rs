@@ -62,10 +62,7 @@ impl MemoryStore {
     /// Keeps only this many transactions for watchers, so that tests see one lag.
     #[must_use]
     pub fn with_watch_capacity(self, transactions: usize) -> Self {
-        let inner = self
-            .inner
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
         Self::from_state(inner.state, inner.writes, transactions, self.max_ops)
     }
 
@@ -78,18 +75,8 @@ impl MemoryStore {
 
     fn from_state(state: State, writes: u64, ring: usize, max_ops: usize) -> Self {
         let hub = Hub::new(state.revision, ring);
-        let inner = Mutex::new(Inner {
-            state,
-            closed: false,
-            writes,
-            fault: None,
-        });
-        Self {
-            inner,
-            hub,
-            ring,
-            max_ops,
-        }
+        let inner = Mutex::new(Inner { state, closed: false, writes, fault: None });
+        Self { inner, hub, ring, max_ops }
     }
 
     /// What the next process finds: all durable writes, no faults, no watchers. This handle is closed by it.
@@ -117,29 +104,16 @@ impl MemoryStore {
     /// [`StoreError::Closed`].
     pub fn get_now(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         let inner = self.lock();
-        if inner.closed {
-            Err(StoreError::Closed)
-        } else {
-            Ok(inner.state.get(key))
-        }
+        if inner.closed { Err(StoreError::Closed) } else { Ok(inner.state.get(key)) }
     }
 
     /// [`Store::scan`] at once.
     ///
     /// # Errors
     /// [`StoreError::Closed`].
-    pub fn scan_now(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
+    pub fn scan_now(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
         let inner = self.lock();
-        if inner.closed {
-            Err(StoreError::Closed)
-        } else {
-            Ok(inner.state.scan(prefix, after, limit))
-        }
+        if inner.closed { Err(StoreError::Closed) } else { Ok(inner.state.scan(prefix, after, limit)) }
     }
 
     /// [`Store::commit`] at once.
@@ -158,8 +132,7 @@ impl MemoryStore {
             return Ok(revision);
         }
         let delta = draft.finish();
-        self.write(&mut inner, |state| state.apply(delta))
-            .map_err(CommitError::Io)?;
+        self.write(&mut inner, |state| state.apply(delta)).map_err(CommitError::Io)?;
         self.hub.publish([(revision, changes)]);
         Ok(revision)
     }
@@ -173,12 +146,8 @@ impl MemoryStore {
         if inner.closed {
             return Err(StoreError::Closed);
         }
-        self.write(&mut inner, |state| state.epoch += 1)
-            .map_err(StoreError::Io)?;
-        Ok(Epoch {
-            lineage: inner.state.lineage.clone(),
-            number: inner.state.epoch,
-        })
+        self.write(&mut inner, |state| state.epoch += 1).map_err(StoreError::Io)?;
+        Ok(Epoch { lineage: inner.state.lineage.clone(), number: inner.state.epoch })
     }
 
     /// [`Store::close`] at once.
@@ -189,10 +158,7 @@ impl MemoryStore {
 
     fn write(&self, inner: &mut Inner, apply: impl FnOnce(&mut State)) -> Result<(), io::Error> {
         let number = inner.writes + 1;
-        let fault = inner
-            .fault
-            .filter(|(at, _)| *at == number)
-            .map(|(_, fault)| fault);
+        let fault = inner.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
         if fault != Some(Fault::BeforeCommit) {
             inner.writes = number;
             apply(&mut inner.state);
@@ -200,9 +166,7 @@ impl MemoryStore {
         let Some(fault) = fault else { return Ok(()) };
         inner.closed = true;
         self.hub.close();
-        Err(io::Error::other(format!(
-            "injected fault {fault:?} at durable write {number}"
-        )))
+        Err(io::Error::other(format!("injected fault {fault:?} at durable write {number}")))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -223,12 +187,7 @@ impl Store for MemoryStore {
         Box::pin(async move { self.get_now(key) })
     }
 
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
-        after: Option<String>,
-        limit: usize,
-    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+    fn scan<'a>(&'a self, prefix: &'a str, after: Option<String>, limit: usize) -> StoreFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move { self.scan_now(prefix, after.as_deref(), limit) })
     }
 
@@ -245,13 +204,7 @@ impl Store for MemoryStore {
     }
 
     fn snapshot(&self) -> StoreFuture<'_, Result<(), StoreError>> {
-        Box::pin(async move {
-            if self.lock().closed {
-                Err(StoreError::Closed)
-            } else {
-                Ok(())
-            }
-        })
+        Box::pin(async move { if self.lock().closed { Err(StoreError::Closed) } else { Ok(()) } })
     }
 
     fn close(&self) -> StoreFuture<'_, Result<(), StoreError>> {

@@ -67,11 +67,7 @@ struct Trailer {
 /// Writes a snapshot into the folder and removes all but the newest `keep`.
 pub(crate) fn write(state: &State, dir: &Path, keep: usize) -> Result<SnapshotInfo, SnapshotError> {
     let info = write_as(state, dir, &format!("{:020}{SUFFIX}", state.revision.0))?;
-    let failed = |source| SnapshotError::Io {
-        path: dir.to_owned(),
-        what: "remove old snapshots",
-        source,
-    };
+    let failed = |source| SnapshotError::Io { path: dir.to_owned(), what: "remove old snapshots", source };
     for old in list(dir).map_err(failed)?.into_iter().skip(keep.max(1)) {
         fs::remove_file(old).map_err(failed)?;
     }
@@ -80,11 +76,7 @@ pub(crate) fn write(state: &State, dir: &Path, keep: usize) -> Result<SnapshotIn
 }
 
 /// Writes a snapshot under a name of the caller's choice.
-pub(crate) fn write_as(
-    state: &State,
-    dir: &Path,
-    name: &str,
-) -> Result<SnapshotInfo, SnapshotError> {
+pub(crate) fn write_as(state: &State, dir: &Path, name: &str) -> Result<SnapshotInfo, SnapshotError> {
     let header = Header {
         format: FORMAT.to_owned(),
         lineage: state.lineage.clone(),
@@ -93,40 +85,18 @@ pub(crate) fn write_as(
         entries: state.entries.len(),
     };
     let path = write_atomically(dir, name, |out| {
-        let mut out = Hashing {
-            out,
-            hash: Sha256::new(),
-        };
+        let mut out = Hashing { out, hash: Sha256::new() };
         out.line(&header)?;
         for (key, record) in &state.entries {
             let text = std::str::from_utf8(&record.value).ok().map(str::to_owned);
-            let hex = if text.is_none() {
-                Some(hex::encode(&record.value))
-            } else {
-                None
-            };
-            out.line(&Line {
-                key: key.clone(),
-                revision: record.revision,
-                text,
-                hex,
-            })?;
+            let hex = if text.is_none() { Some(hex::encode(&record.value)) } else { None };
+            out.line(&Line { key: key.clone(), revision: record.revision, text, hex })?;
         }
         let sha256 = hex::encode(out.hash.clone().finalize());
         out.line(&Trailer { sha256 })
     })
-    .map_err(|source| SnapshotError::Io {
-        path: dir.join(name),
-        what: "write the snapshot",
-        source,
-    })?;
-    Ok(SnapshotInfo {
-        path,
-        lineage: header.lineage,
-        epoch: header.epoch,
-        revision: header.revision,
-        entries: header.entries,
-    })
+    .map_err(|source| SnapshotError::Io { path: dir.join(name), what: "write the snapshot", source })?;
+    Ok(SnapshotInfo { path, lineage: header.lineage, epoch: header.epoch, revision: header.revision, entries: header.entries })
 }
 
 struct Hashing<'a> {
@@ -147,9 +117,7 @@ impl Hashing<'_> {
 pub(crate) fn read(path: &Path) -> Result<State, SnapshotError> {
     let mut lines = Lines::open(path)?;
     let header: Header = lines.parse()?;
-    lines.check(header.format == FORMAT, || {
-        format!("format {} is not {FORMAT}", header.format)
-    })?;
+    lines.check(header.format == FORMAT, || format!("format {} is not {FORMAT}", header.format))?;
     let mut state = State::empty(header.lineage);
     state.epoch = header.epoch;
     state.revision = header.revision;
@@ -163,22 +131,14 @@ pub(crate) fn read(path: &Path) -> Result<State, SnapshotError> {
         let Some(value) = value else {
             return Err(lines.damaged("no value".to_owned()));
         };
-        let record = Record {
-            value: Arc::from(value),
-            revision: line.revision,
-        };
+        let record = Record { value: Arc::from(value), revision: line.revision };
         state.fingerprint.toggle(&line.key, &record);
-        let sound =
-            record.revision <= state.revision && state.entries.insert(line.key, record).is_none();
-        lines.check(sound, || {
-            "the key is there twice or newer than the snapshot".to_owned()
-        })?;
+        let sound = record.revision <= state.revision && state.entries.insert(line.key, record).is_none();
+        lines.check(sound, || "the key is there twice or newer than the snapshot".to_owned())?;
     }
     let hash = hex::encode(lines.hash.clone().finalize());
     let trailer: Trailer = lines.parse()?;
-    lines.check(trailer.sha256 == hash, || {
-        "the content does not match its checksum".to_owned()
-    })?;
+    lines.check(trailer.sha256 == hash, || "the content does not match its checksum".to_owned())?;
     debug_assert!(state.fingerprint != Fingerprint::default() || state.entries.is_empty());
     Ok(state)
 }
@@ -220,47 +180,28 @@ struct Lines {
 
 impl Lines {
     fn open(path: &Path) -> Result<Self, SnapshotError> {
-        let file = File::open(path).map_err(|source| SnapshotError::Io {
-            path: path.to_owned(),
-            what: "open the snapshot",
-            source,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            reader: BufReader::new(file),
-            hash: Sha256::new(),
-            number: 0,
-        })
+        let file = File::open(path).map_err(|source| SnapshotError::Io { path: path.to_owned(), what: "open the snapshot", source })?;
+        Ok(Self { path: path.to_owned(), reader: BufReader::new(file), hash: Sha256::new(), number: 0 })
     }
 
     fn parse<T: for<'de> Deserialize<'de>>(&mut self) -> Result<T, SnapshotError> {
         self.number += 1;
         let mut line = Vec::new();
-        io::Read::take(&mut self.reader, MAX_LINE)
-            .read_until(b'\n', &mut line)
-            .map_err(|source| SnapshotError::Io {
-                path: self.path.clone(),
-                what: "read the snapshot",
-                source,
-            })?;
+        io::Read::take(&mut self.reader, MAX_LINE).read_until(b'\n', &mut line).map_err(|source| SnapshotError::Io {
+            path: self.path.clone(),
+            what: "read the snapshot",
+            source,
+        })?;
         self.check(line.ends_with(b"\n"), || "the file ends here".to_owned())?;
         self.hash.update(&line);
         serde_json::from_slice(&line).map_err(|e| self.damaged(e.to_string()))
     }
 
     fn check(&self, sound: bool, why: impl FnOnce() -> String) -> Result<(), SnapshotError> {
-        if sound {
-            Ok(())
-        } else {
-            Err(self.damaged(why()))
-        }
+        if sound { Ok(()) } else { Err(self.damaged(why())) }
     }
 
     fn damaged(&self, why: String) -> SnapshotError {
-        SnapshotError::Damaged {
-            path: self.path.clone(),
-            line: self.number,
-            why,
-        }
+        SnapshotError::Damaged { path: self.path.clone(), line: self.number, why }
     }
 }

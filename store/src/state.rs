@@ -13,10 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     error::CommitError,
-    types::{
-        Change, Entry, Expect, Lineage, MAX_KEY_BYTES, MAX_PAGE, MAX_TXN_BYTES, MAX_VALUE_BYTES,
-        Op, Page, Revision, Txn,
-    },
+    types::{Change, Entry, Expect, Lineage, MAX_KEY_BYTES, MAX_PAGE, MAX_TXN_BYTES, MAX_VALUE_BYTES, Op, Page, Revision, Txn},
 };
 
 /// A value with the revision that wrote it.
@@ -28,11 +25,7 @@ pub(crate) struct Record {
 
 impl Record {
     fn entry(&self, key: &str) -> Entry {
-        Entry {
-            key: key.to_owned(),
-            value: self.value.to_vec(),
-            revision: self.revision,
-        }
+        Entry { key: key.to_owned(), value: self.value.to_vec(), revision: self.revision }
     }
 }
 
@@ -67,13 +60,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn empty(lineage: Lineage) -> Self {
-        Self {
-            lineage,
-            epoch: 0,
-            revision: Revision::ZERO,
-            fingerprint: Fingerprint::default(),
-            entries: BTreeMap::new(),
-        }
+        Self { lineage, epoch: 0, revision: Revision::ZERO, fingerprint: Fingerprint::default(), entries: BTreeMap::new() }
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Entry> {
@@ -92,11 +79,7 @@ impl State {
             .take_while(|(key, _)| key.starts_with(prefix))
             .map(|(key, record)| record.entry(key));
         let entries = matching.by_ref().take(limit).collect();
-        Page {
-            entries,
-            revision: self.revision,
-            more: matching.next().is_some(),
-        }
+        Page { entries, revision: self.revision, more: matching.next().is_some() }
     }
 
     pub(crate) fn apply(&mut self, delta: Delta) {
@@ -129,12 +112,7 @@ pub(crate) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(base: &'a State) -> Self {
-        let delta = Delta {
-            epoch: base.epoch,
-            revision: base.revision,
-            fingerprint: base.fingerprint,
-            changed: BTreeMap::new(),
-        };
+        let delta = Delta { epoch: base.epoch, revision: base.revision, fingerprint: base.fingerprint, changed: BTreeMap::new() };
         Self { base, delta }
     }
 
@@ -148,10 +126,7 @@ impl<'a> Draft<'a> {
     /// Takes the transaction in, or says why not and leaves the draft as it was. The shape must have been checked.
     pub(crate) fn admit(&mut self, txn: Txn) -> Result<(Revision, Vec<Change>), CommitError> {
         if txn.epoch != self.delta.epoch {
-            return Err(CommitError::Fenced {
-                current: self.delta.epoch,
-                given: txn.epoch,
-            });
+            return Err(CommitError::Fenced { current: self.delta.epoch, given: txn.epoch });
         }
         for expect in txn.expect {
             let found = self.record(expect.key()).map(|record| record.revision);
@@ -161,19 +136,11 @@ impl<'a> Draft<'a> {
                 Expect::Unchanged(_, revision) => found == Some(*revision),
             };
             if !holds {
-                return Err(CommitError::Conflict {
-                    key: expect.key().to_owned(),
-                    expected: expect,
-                    found,
-                });
+                return Err(CommitError::Conflict { key: expect.key().to_owned(), expected: expect, found });
             }
         }
         let revision = self.delta.revision.next();
-        let changes: Vec<Change> = txn
-            .ops
-            .into_iter()
-            .filter_map(|op| self.write(op, revision))
-            .collect();
+        let changes: Vec<Change> = txn.ops.into_iter().filter_map(|op| self.write(op, revision)).collect();
         if !changes.is_empty() {
             self.delta.revision = revision;
         }
@@ -191,10 +158,7 @@ impl<'a> Draft<'a> {
         } else if value.is_none() {
             return None;
         }
-        let record = value.as_deref().map(|value| Record {
-            value: Arc::from(value),
-            revision,
-        });
+        let record = value.as_deref().map(|value| Record { value: Arc::from(value), revision });
         if let Some(record) = &record {
             self.delta.fingerprint.toggle(&key, record);
         }
@@ -217,32 +181,22 @@ impl<'a> Draft<'a> {
 pub(crate) fn check_shape(txn: &Txn, max_ops: usize) -> Result<(), CommitError> {
     let given = txn.ops.len().max(txn.expect.len());
     if given > max_ops {
-        return Err(CommitError::TooManyOps {
-            given,
-            max: max_ops,
-        });
+        return Err(CommitError::TooManyOps { given, max: max_ops });
     }
     let mut seen = BTreeSet::new();
     let mut bytes = 0;
     for op in &txn.ops {
         let key = op.key();
         if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
-            return Err(CommitError::InvalidKey {
-                key: key.to_owned(),
-            });
+            return Err(CommitError::InvalidKey { key: key.to_owned() });
         }
         if !seen.insert(key) {
-            return Err(CommitError::DuplicateKey {
-                key: key.to_owned(),
-            });
+            return Err(CommitError::DuplicateKey { key: key.to_owned() });
         }
         bytes += key.len();
         if let Op::Put { value, .. } = op {
             if value.len() > MAX_VALUE_BYTES {
-                return Err(CommitError::ValueTooLarge {
-                    key: key.to_owned(),
-                    given: value.len(),
-                });
+                return Err(CommitError::ValueTooLarge { key: key.to_owned(), given: value.len() });
             }
             bytes += value.len();
         }

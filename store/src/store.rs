@@ -34,12 +34,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Closed`], [`StoreError::Io`].
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
-        after: Option<String>,
-        limit: usize,
-    ) -> StoreFuture<'a, Result<Page, StoreError>>;
+    fn scan<'a>(&'a self, prefix: &'a str, after: Option<String>, limit: usize) -> StoreFuture<'a, Result<Page, StoreError>>;
 
     /// Commits, and returns the revision once the transaction is durable. One that changes nothing returns the revision
     /// that the store has. A future that is dropped may have committed or not.

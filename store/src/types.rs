@@ -20,9 +20,7 @@ pub const MAX_KEY_BYTES: usize = 1024;
 pub const MAX_PAGE: usize = 4096;
 
 /// Revision of the whole store: rises with each committed transaction that changes something.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 

@@ -61,42 +61,20 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(revision: Revision, capacity: usize) -> Arc<Self> {
-        let ring = Ring {
-            events: VecDeque::new(),
-            bytes: 0,
-            newest: revision,
-            closed: false,
-        };
-        Arc::new(Self {
-            ring: Mutex::new(ring),
-            wake: watch::Sender::new(()),
-            capacity: capacity.max(1),
-        })
+        let ring = Ring { events: VecDeque::new(), bytes: 0, newest: revision, closed: false };
+        Arc::new(Self { ring: Mutex::new(ring), wake: watch::Sender::new(()), capacity: capacity.max(1) })
     }
 
     /// Must be called in the order of revisions, without a gap.
     pub(crate) fn publish(&self, committed: impl IntoIterator<Item = (Revision, Vec<Change>)>) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         for (revision, changes) in committed {
-            debug_assert_eq!(
-                revision,
-                ring.newest.next(),
-                "watchers count on revisions without a gap"
-            );
-            let bytes = changes
-                .iter()
-                .map(|c| c.key.len() + c.value.as_ref().map_or(0, Vec::len))
-                .sum();
+            debug_assert_eq!(revision, ring.newest.next(), "watchers count on revisions without a gap");
+            let bytes = changes.iter().map(|c| c.key.len() + c.value.as_ref().map_or(0, Vec::len)).sum();
             ring.newest = revision;
             ring.bytes += bytes;
-            ring.events.push_back(Arc::new(Committed {
-                revision,
-                changes,
-                bytes,
-            }));
-            while ring.events.len() > self.capacity
-                || (ring.bytes > RING_BYTES && ring.events.len() > 1)
-            {
+            ring.events.push_back(Arc::new(Committed { revision, changes, bytes }));
+            while ring.events.len() > self.capacity || (ring.bytes > RING_BYTES && ring.events.len() > 1) {
                 let Some(gone) = ring.events.pop_front() else {
                     break;
                 };
@@ -108,10 +86,7 @@ impl Hub {
     }
 
     pub(crate) fn close(&self) {
-        self.ring
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = true;
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
         self.wake.send_replace(());
     }
 
@@ -121,18 +96,10 @@ impl Hub {
             return Err(StoreError::Closed);
         }
         if from > ring.newest {
-            return Err(StoreError::FutureRevision {
-                from,
-                current: ring.newest,
-            });
+            return Err(StoreError::FutureRevision { from, current: ring.newest });
         }
         let wake = self.wake.subscribe();
-        Ok(Watch {
-            hub: Arc::clone(self),
-            seen: from,
-            wake,
-            lagged: false,
-        })
+        Ok(Watch { hub: Arc::clone(self), seen: from, wake, lagged: false })
     }
 }
 
@@ -176,9 +143,6 @@ impl Watch {
         let event = Arc::clone(ring.events.get(index)?);
         drop(ring);
         self.seen = event.revision;
-        Some(WatchEvent::Committed {
-            revision: event.revision,
-            changes: event.changes.clone(),
-        })
+        Some(WatchEvent::Committed { revision: event.revision, changes: event.changes.clone() })
     }
 }

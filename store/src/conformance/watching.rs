@@ -17,54 +17,28 @@ pub async fn watch_order(fixture: &mut dyn Fixture) -> Outcome {
     let store = fixture.fresh(ROOMY);
     let mut from_start = store.watch(Revision::ZERO)?;
     for i in 0..50 {
-        store
-            .commit(txn(
-                vec![],
-                vec![put("b", &i.to_string()), put("a", ""), delete("never")],
-            ))
-            .await?;
+        store.commit(txn(vec![], vec![put("b", &i.to_string()), put("a", ""), delete("never")])).await?;
     }
     let mut from_middle = store.watch(Revision(20))?;
     let mut from_now = store.watch(Revision(50))?;
     store.commit(txn(vec![], vec![delete("b")])).await?;
     for revision in 1..=50 {
-        let b = Change {
-            key: "b".to_owned(),
-            value: Some((revision - 1).to_string().into_bytes()),
-        };
-        let a = Change {
-            key: "a".to_owned(),
-            value: Some(vec![]),
-        };
-        let wanted = WatchEvent::Committed {
-            revision: Revision(revision),
-            changes: vec![b, a],
-        };
+        let b = Change { key: "b".to_owned(), value: Some((revision - 1).to_string().into_bytes()) };
+        let a = Change { key: "a".to_owned(), value: Some(vec![]) };
+        let wanted = WatchEvent::Committed { revision: Revision(revision), changes: vec![b, a] };
         assert_eq!(from_start.next().await, wanted);
         if revision > 20 {
             assert_eq!(from_middle.next().await, wanted);
         }
     }
-    let gone = Change {
-        key: "b".to_owned(),
-        value: None,
-    };
-    let wanted = WatchEvent::Committed {
-        revision: Revision(51),
-        changes: vec![gone],
-    };
+    let gone = Change { key: "b".to_owned(), value: None };
+    let wanted = WatchEvent::Committed { revision: Revision(51), changes: vec![gone] };
     for watch in [&mut from_start, &mut from_middle, &mut from_now] {
         assert_eq!(watch.next().await, wanted);
         assert_eq!(watch.try_next(), None);
     }
     let ahead = store.watch(Revision(52)).map(drop);
-    assert!(matches!(
-        ahead,
-        Err(StoreError::FutureRevision {
-            from: Revision(52),
-            current: Revision(51)
-        })
-    ));
+    assert!(matches!(ahead, Err(StoreError::FutureRevision { from: Revision(52), current: Revision(51) })));
     Ok(())
 }
 
@@ -76,22 +50,14 @@ pub async fn watch_wakes(fixture: &mut dyn Fixture) -> Outcome {
     let watcher = tokio::spawn(async move {
         for revision in 1..=20 {
             let event = tokio::time::timeout(PATIENCE, watch.next()).await?;
-            assert!(
-                matches!(event, WatchEvent::Committed { revision: r, .. } if r == Revision(revision)),
-                "{event:?}"
-            );
-            let entry = reader
-                .get(&format!("k/{revision}"))
-                .await?
-                .ok_or("watched before it could be read")?;
+            assert!(matches!(event, WatchEvent::Committed { revision: r, .. } if r == Revision(revision)), "{event:?}");
+            let entry = reader.get(&format!("k/{revision}")).await?.ok_or("watched before it could be read")?;
             assert_eq!(entry.revision, Revision(revision));
         }
         Outcome::Ok(())
     });
     for i in 1..=20 {
-        store
-            .commit(txn(vec![], vec![put(&format!("k/{i}"), "")]))
-            .await?;
+        store.commit(txn(vec![], vec![put(&format!("k/{i}"), "")])).await?;
     }
     watcher.await?
 }
@@ -103,40 +69,22 @@ pub async fn watch_lags(fixture: &mut dyn Fixture) -> Outcome {
     store.commit(txn(vec![], vec![put("k", "first")])).await?;
     let mut just_in_time = store.watch(Revision(1))?;
     for i in 0..4 {
-        store
-            .commit(txn(vec![], vec![put("k", &i.to_string())]))
-            .await?;
+        store.commit(txn(vec![], vec![put("k", &i.to_string())])).await?;
     }
     for revision in 2..=5 {
         let event = just_in_time.next().await;
-        assert!(
-            matches!(event, WatchEvent::Committed { revision: r, .. } if r == Revision(revision)),
-            "{event:?}"
-        );
+        assert!(matches!(event, WatchEvent::Committed { revision: r, .. } if r == Revision(revision)), "{event:?}");
     }
     assert_eq!(slow.next().await, WatchEvent::Lagged);
     store.commit(txn(vec![], vec![put("k", "more")])).await?;
     assert_eq!(slow.next().await, WatchEvent::Lagged);
-    assert_eq!(
-        store.watch(Revision::ZERO)?.next().await,
-        WatchEvent::Lagged,
-        "the past is not kept for ever"
-    );
+    assert_eq!(store.watch(Revision::ZERO)?.next().await, WatchEvent::Lagged, "the past is not kept for ever");
 
     let rescan = store.scan("", None, 10).await?;
     let mut anew = store.watch(rescan.revision)?;
     store.commit(txn(vec![], vec![put("k", "new")])).await?;
     let event = anew.next().await;
-    assert!(
-        matches!(
-            event,
-            WatchEvent::Committed {
-                revision: Revision(7),
-                ..
-            }
-        ),
-        "{event:?}"
-    );
+    assert!(matches!(event, WatchEvent::Committed { revision: Revision(7), .. }), "{event:?}");
     Ok(())
 }
 

@@ -69,8 +69,7 @@ impl Disk {
     pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<(Self, State), OpenError> {
         let failed = |what| io_error(dir, what);
         create_dir_durably(dir).map_err(failed("create the folder"))?;
-        create_dir_durably(&snapshots_dir(dir))
-            .map_err(failed("create the folder of snapshots"))?;
+        create_dir_durably(&snapshots_dir(dir)).map_err(failed("create the folder of snapshots"))?;
         let lock = take_lock(dir)?;
         let marker = read_marker(dir)?;
         if marker.is_some() && !log_path(dir).exists() {
@@ -81,14 +80,7 @@ impl Disk {
         let syncer = (options.syncer)(&log_path(dir)).map_err(failed("open the log to sync it"))?;
         let acked = open_acked(dir).map_err(failed("open acked"))?;
         let lineage = Lineage::random();
-        let mut disk = Self {
-            dir: dir.to_owned(),
-            lineage,
-            db,
-            syncer,
-            acked,
-            _lock: lock,
-        };
+        let mut disk = Self { dir: dir.to_owned(), lineage, db, syncer, acked, _lock: lock };
         let state = match found {
             Found::State(state) => {
                 disk.lineage = state.lineage.clone();
@@ -101,48 +93,28 @@ impl Disk {
             Found::Nothing => {
                 disk.check_no_snapshots()?;
                 let state = State::empty(disk.lineage.clone());
-                disk.write_meta(&state)
-                    .map_err(failed("write the first record"))?;
+                disk.write_meta(&state).map_err(failed("write the first record"))?;
                 state
             }
         };
-        disk.finish_opening(marker.is_none())
-            .map_err(failed("make the folder durable"))?;
+        disk.finish_opening(&state, marker.is_none()).map_err(failed("make the folder durable"))?;
         Ok((disk, state))
     }
 
     /// Fills a new folder from a snapshot. The meta record comes last, so that a half import is not taken for a store.
-    pub(super) fn import(
-        dir: &Path,
-        mut state: State,
-        options: &SledOptions,
-    ) -> Result<(Self, State), OpenError> {
+    pub(super) fn import(dir: &Path, mut state: State, options: &SledOptions) -> Result<(Self, State), OpenError> {
         let failed = |what| io_error(dir, what);
         create_dir_durably(dir).map_err(failed("create the folder"))?;
-        if fs::read_dir(dir)
-            .map_err(failed("read the folder"))?
-            .next()
-            .is_some()
-        {
-            return Err(OpenError::NotEmpty {
-                dir: dir.to_owned(),
-            });
+        if fs::read_dir(dir).map_err(failed("read the folder"))?.next().is_some() {
+            return Err(OpenError::NotEmpty { dir: dir.to_owned() });
         }
-        create_dir_durably(&snapshots_dir(dir))
-            .map_err(failed("create the folder of snapshots"))?;
+        create_dir_durably(&snapshots_dir(dir)).map_err(failed("create the folder of snapshots"))?;
         let lock = take_lock(dir)?;
         let (db, _) = open_sled(dir, options)?;
         let syncer = (options.syncer)(&log_path(dir)).map_err(failed("open the log to sync it"))?;
         let acked = open_acked(dir).map_err(failed("open acked"))?;
         state.lineage = Lineage::random();
-        let mut disk = Self {
-            dir: dir.to_owned(),
-            lineage: state.lineage.clone(),
-            db,
-            syncer,
-            acked,
-            _lock: lock,
-        };
+        let mut disk = Self { dir: dir.to_owned(), lineage: state.lineage.clone(), db, syncer, acked, _lock: lock };
         let entries: Vec<_> = state.entries.iter().collect();
         for part in entries.chunks(IMPORT_BATCH) {
             let mut batch = ::sled::Batch::default();
@@ -151,10 +123,8 @@ impl Disk {
             }
             disk.apply(batch).map_err(failed("write the entries"))?;
         }
-        disk.write_meta(&state)
-            .map_err(failed("write the last record"))?;
-        disk.finish_opening(true)
-            .map_err(failed("make the folder durable"))?;
+        disk.write_meta(&state).map_err(failed("write the last record"))?;
+        disk.finish_opening(&state, true).map_err(failed("make the folder durable"))?;
         Ok((disk, state))
     }
 
@@ -167,10 +137,7 @@ impl Disk {
                 None => batch.remove(entry_key(key)),
             }
         }
-        batch.insert(
-            META_KEY,
-            self.meta(delta.epoch, delta.revision, delta.fingerprint)?,
-        );
+        batch.insert(META_KEY, self.meta(delta.epoch, delta.revision, delta.fingerprint)?);
         self.apply(batch)?;
         self.note_acked(delta.revision);
         Ok(())
@@ -178,27 +145,13 @@ impl Disk {
 
     fn write_meta(&mut self, state: &State) -> io::Result<()> {
         let mut batch = ::sled::Batch::default();
-        batch.insert(
-            META_KEY,
-            self.meta(state.epoch, state.revision, state.fingerprint)?,
-        );
+        batch.insert(META_KEY, self.meta(state.epoch, state.revision, state.fingerprint)?);
         self.apply(batch)
     }
 
-    fn meta(
-        &self,
-        epoch: u64,
-        revision: Revision,
-        fingerprint: Fingerprint,
-    ) -> io::Result<Vec<u8>> {
+    fn meta(&self, epoch: u64, revision: Revision, fingerprint: Fingerprint) -> io::Result<Vec<u8>> {
         let fingerprint = hex::encode(fingerprint.0);
-        let meta = Meta {
-            format: FORMAT,
-            lineage: self.lineage.clone(),
-            epoch,
-            revision,
-            fingerprint,
-        };
+        let meta = Meta { format: FORMAT, lineage: self.lineage.clone(), epoch, revision, fingerprint };
         Ok(serde_json::to_vec(&meta)?)
     }
 
@@ -224,30 +177,19 @@ impl Disk {
 
     fn check(&self, marker: Option<&Marker>, state: &State) -> Result<(), OpenError> {
         if let Some(marker) = marker.filter(|marker| marker.lineage != state.lineage) {
-            let why = format!(
-                "store.json is of lineage {}, its log of {}",
-                marker.lineage, state.lineage
-            );
+            let why = format!("store.json is of lineage {}, its log of {}", marker.lineage, state.lineage);
             return Err(damaged(&self.dir, why));
         }
         let acked = fs::read_to_string(self.dir.join("acked")).unwrap_or_default();
         let acked = parse_acked(&acked).filter(|(_, lineage)| *lineage == state.lineage.0);
-        let newest = self
-            .snapshots()?
-            .into_iter()
-            .find_map(|path| snapshot::peek(&path).ok());
+        let newest = self.snapshots()?.into_iter().find_map(|path| snapshot::peek(&path).ok());
         let proofs = [
             acked.map(|(revision, _)| (revision, "it had acknowledged")),
-            newest
-                .filter(|(lineage, _)| *lineage == state.lineage)
-                .map(|(_, revision)| (revision, "a snapshot has")),
+            newest.filter(|(lineage, _)| *lineage == state.lineage).map(|(_, revision)| (revision, "a snapshot has")),
         ];
         for (revision, words) in proofs.into_iter().flatten() {
             if revision > state.revision {
-                let why = format!(
-                    "its log ends at revision {}, but {words} {revision}",
-                    state.revision
-                );
+                let why = format!("its log ends at revision {}, but {words} {revision}", state.revision);
                 return Err(damaged(&self.dir, why));
             }
         }
@@ -257,10 +199,7 @@ impl Disk {
     fn check_no_snapshots(&self) -> Result<(), OpenError> {
         match self.snapshots()?.first() {
             None => Ok(()),
-            Some(_) => Err(damaged(
-                &self.dir,
-                "its log holds nothing, but there are snapshots".to_owned(),
-            )),
+            Some(_) => Err(damaged(&self.dir, "its log holds nothing, but there are snapshots".to_owned())),
         }
     }
 
@@ -268,15 +207,17 @@ impl Disk {
         snapshot::list(&snapshots_dir(&self.dir)).map_err(io_error(&self.dir, "list the snapshots"))
     }
 
-    fn finish_opening(&mut self, new: bool) -> io::Result<()> {
-        // sled renames and removes files of its own while it opens, and syncs no folder.
+    fn finish_opening(&mut self, state: &State, new: bool) -> io::Result<()> {
+        // What was read may be in the page cache only, left there by a process that died before its sync. It is shown to
+        // readers from here on, so it has to stay. sled does not sync its `conf`, nor the folder of what it renames.
+        self.db.flush().map_err(io::Error::other)?;
+        self.syncer.sync()?;
+        File::open(sled_dir(&self.dir).join("conf"))?.sync_all()?;
         sync_dir(&sled_dir(&self.dir))?;
         sync_dir(&self.dir)?;
+        self.note_acked(state.revision);
         if new {
-            let marker = serde_json::to_vec(&Marker {
-                format: FORMAT,
-                lineage: self.lineage.clone(),
-            })?;
+            let marker = serde_json::to_vec(&Marker { format: FORMAT, lineage: self.lineage.clone() })?;
             write_atomically(&self.dir, MARKER, |out| out.write_all(&marker))?;
         }
         Ok(())
@@ -298,15 +239,8 @@ fn log_path(dir: &Path) -> PathBuf {
 fn take_lock(dir: &Path) -> Result<FolderLock, OpenError> {
     let path = dir.join("lock");
     FolderLock::take(&path).map_err(|error| match error {
-        LockError::Held(holder) => OpenError::Locked {
-            dir: dir.to_owned(),
-            holder,
-        },
-        LockError::Io(source) => OpenError::Io {
-            path,
-            what: "lock the folder",
-            source,
-        },
+        LockError::Held(holder) => OpenError::Locked { dir: dir.to_owned(), holder },
+        LockError::Io(source) => OpenError::Io { path, what: "lock the folder", source },
     })
 }
 
@@ -315,31 +249,17 @@ fn read_marker(dir: &Path) -> Result<Option<Marker>, OpenError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(io_error(dir, "read store.json"))?,
     };
-    let marker: Marker = serde_json::from_slice(&bytes)
-        .map_err(|e| damaged(dir, format!("store.json cannot be read: {e}")))?;
+    let marker: Marker = serde_json::from_slice(&bytes).map_err(|e| damaged(dir, format!("store.json cannot be read: {e}")))?;
     check_format(dir, marker.format)?;
     Ok(Some(marker))
 }
 
 fn check_format(dir: &Path, found: u32) -> Result<(), OpenError> {
-    if found <= FORMAT {
-        Ok(())
-    } else {
-        Err(OpenError::Format {
-            dir: dir.to_owned(),
-            found,
-            known: FORMAT,
-        })
-    }
+    if found <= FORMAT { Ok(()) } else { Err(OpenError::Format { dir: dir.to_owned(), found, known: FORMAT }) }
 }
 
 fn open_acked(dir: &Path) -> io::Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(dir.join("acked"))
+    File::options().read(true).write(true).create(true).truncate(false).open(dir.join("acked"))
 }
 
 fn parse_acked(line: &str) -> Option<(Revision, &str)> {
@@ -372,25 +292,15 @@ enum Found {
 }
 
 fn open_sled(dir: &Path, options: &SledOptions) -> Result<(::sled::Db, Found), OpenError> {
-    let config = ::sled::Config::new()
-        .path(sled_dir(dir))
-        .cache_capacity(options.cache_bytes)
-        .flush_every_ms(Some(500))
-        .use_compression(false);
+    let config =
+        ::sled::Config::new().path(sled_dir(dir)).cache_capacity(options.cache_bytes).flush_every_ms(Some(500)).use_compression(false);
     // sled panics on some damaged logs where it should return an error.
     catch_unwind(AssertUnwindSafe(|| {
-        let db = config
-            .open()
-            .map_err(|e| damaged(dir, format!("sled: {e}")))?;
+        let db = config.open().map_err(|e| damaged(dir, format!("sled: {e}")))?;
         let found = load(dir, &db)?;
         Ok((db, found))
     }))
-    .unwrap_or_else(|panic| {
-        Err(damaged(
-            dir,
-            format!("sled: {}", panic_words(panic.as_ref())),
-        ))
-    })
+    .unwrap_or_else(|panic| Err(damaged(dir, format!("sled: {}", panic_words(panic.as_ref())))))
 }
 
 /// Reads everything and proves that it is what the last group left.
@@ -408,20 +318,12 @@ fn load(dir: &Path, db: &::sled::Db) -> Result<Found, OpenError> {
     }
     let Some(meta) = db.get(META_KEY).map_err(|e| bad(format!("sled: {e}")))? else {
         let empty = state.entries.is_empty();
-        return if empty {
-            Ok(Found::Nothing)
-        } else {
-            Err(bad("it has entries but no head record".to_owned()))
-        };
+        return if empty { Ok(Found::Nothing) } else { Err(bad("it has entries but no head record".to_owned())) };
     };
-    let meta: Meta = serde_json::from_slice(&meta)
-        .map_err(|e| bad(format!("its head record cannot be read: {e}")))?;
+    let meta: Meta = serde_json::from_slice(&meta).map_err(|e| bad(format!("its head record cannot be read: {e}")))?;
     check_format(dir, meta.format)?;
     if meta.fingerprint != hex::encode(state.fingerprint.0) {
-        return Err(bad(format!(
-            "its entries are not those of revision {}",
-            meta.revision
-        )));
+        return Err(bad(format!("its entries are not those of revision {}", meta.revision)));
     }
     state.lineage = meta.lineage;
     state.epoch = meta.epoch;
@@ -449,19 +351,12 @@ fn decode(bytes: &[u8]) -> Option<Record> {
         return None;
     };
     let revision = Revision(u64::from_be_bytes(*revision));
-    Some(Record {
-        value: Arc::from(value),
-        revision,
-    })
+    Some(Record { value: Arc::from(value), revision })
 }
 
 fn damaged(dir: &Path, why: String) -> OpenError {
     let snapshot = snapshot::newest_sound(&snapshots_dir(dir));
-    OpenError::Damaged {
-        dir: dir.to_owned(),
-        why,
-        snapshot,
-    }
+    OpenError::Damaged { dir: dir.to_owned(), why, snapshot }
 }
 
 fn io_error(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> OpenError {
@@ -471,9 +366,6 @@ fn io_error(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> OpenEr
 
 /// What a panic said.
 pub(super) fn panic_words(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("without words"))
 }

@@ -158,24 +158,13 @@ impl SledStore {
             what: "write the snapshot",
             source: io::Error::new(io::ErrorKind::InvalidInput, "not the path of a file"),
         };
-        let name = to
-            .file_name()
-            .and_then(|name| name.to_str())
-            .ok_or_else(no_name)?;
-        let dir = to
-            .parent()
-            .filter(|dir| !dir.as_os_str().is_empty())
-            .unwrap_or_else(|| Path::new("."));
+        let name = to.file_name().and_then(|name| name.to_str()).ok_or_else(no_name)?;
+        let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let state = self.shared.read().clone();
         snapshot::write_as(&state, dir, name)
     }
 
-    fn start(
-        dir: &Path,
-        disk: Disk,
-        state: State,
-        options: &SledOptions,
-    ) -> Result<Self, OpenError> {
+    fn start(dir: &Path, disk: Disk, state: State, options: &SledOptions) -> Result<Self, OpenError> {
         let shared = Arc::new(Shared {
             lineage: state.lineage.clone(),
             hub: Hub::new(state.revision, options.watch_capacity),
@@ -185,30 +174,12 @@ impl SledStore {
             snapshots_kept: options.snapshots_kept,
             snapshot: Mutex::new(None),
         });
-        let failed = |source| OpenError::Io {
-            path: dir.to_owned(),
-            what: "start its threads",
-            source,
-        };
+        let failed = |source| OpenError::Io { path: dir.to_owned(), what: "start its threads", source };
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let writer = Writer {
-            disk,
-            shared: Arc::clone(&shared),
-            queue: jobs,
-            abort: Arc::clone(&options.abort),
-        };
-        let writer = thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(|| writer.run())
-            .map_err(failed)?;
-        let snapshotter =
-            Snapshotter::start(Arc::clone(&shared), options.snapshot_every).map_err(failed)?;
-        Ok(Self {
-            shared,
-            queue: Some(queue),
-            snapshotter: Some(snapshotter),
-            writer: Some(writer),
-        })
+        let writer = Writer { disk, shared: Arc::clone(&shared), queue: jobs, abort: Arc::clone(&options.abort) };
+        let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(|| writer.run()).map_err(failed)?;
+        let snapshotter = Snapshotter::start(Arc::clone(&shared), options.snapshot_every).map_err(failed)?;
+        Ok(Self { shared, queue: Some(queue), snapshotter: Some(snapshotter), writer: Some(writer) })
     }
 
     async fn send(&self, job: Job) -> bool {
@@ -219,11 +190,7 @@ impl SledStore {
     }
 
     fn open_state(&self) -> Result<RwLockReadGuard<'_, State>, StoreError> {
-        if self.shared.is_closed() {
-            Err(StoreError::Closed)
-        } else {
-            Ok(self.shared.read())
-        }
+        if self.shared.is_closed() { Err(StoreError::Closed) } else { Ok(self.shared.read()) }
     }
 }
 
@@ -248,12 +215,7 @@ impl Store for SledStore {
         Box::pin(async move { Ok(self.open_state()?.get(key)) })
     }
 
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
-        after: Option<String>,
-        limit: usize,
-    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+    fn scan<'a>(&'a self, prefix: &'a str, after: Option<String>, limit: usize) -> StoreFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move { Ok(self.open_state()?.scan(prefix, after.as_deref(), limit)) })
     }
 

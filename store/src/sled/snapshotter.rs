@@ -29,13 +29,8 @@ pub(super) struct Snapshotter {
 impl Snapshotter {
     pub(super) fn start(shared: Arc<Shared>, every: Duration) -> io::Result<Self> {
         let (requests, queue) = sync_channel(QUEUE);
-        let thread = thread::Builder::new()
-            .name("store-snapshot".to_owned())
-            .spawn(move || run(&shared, &queue, every))?;
-        Ok(Self {
-            requests: Some(requests),
-            thread: Some(thread),
-        })
+        let thread = thread::Builder::new().name("store-snapshot".to_owned()).spawn(move || run(&shared, &queue, every))?;
+        Ok(Self { requests: Some(requests), thread: Some(thread) })
     }
 
     pub(super) fn ask(&self) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
@@ -44,10 +39,9 @@ impl Snapshotter {
         match requests.try_send(reply) {
             Ok(()) => Ok(answer),
             Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
-            Err(TrySendError::Full(_)) => Err(StoreError::Io(io::Error::new(
-                io::ErrorKind::WouldBlock,
-                format!("{QUEUE} snapshots are already waiting"),
-            ))),
+            Err(TrySendError::Full(_)) => {
+                Err(StoreError::Io(io::Error::new(io::ErrorKind::WouldBlock, format!("{QUEUE} snapshots are already waiting"))))
+            }
         }
     }
 }
@@ -68,19 +62,12 @@ fn run(shared: &Shared, queue: &Receiver<Reply>, every: Duration) {
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let result = if shared.is_closed() {
-            Err(StoreError::Closed)
-        } else {
-            shared.write_snapshot().map_err(StoreError::Snapshot)
-        };
+        let result = if shared.is_closed() { Err(StoreError::Closed) } else { shared.write_snapshot().map_err(StoreError::Snapshot) };
         match (reply, result) {
             (Some(reply), result) => drop(reply.send(result)),
             (None, Err(StoreError::Closed)) => return,
             (None, Err(error)) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot write the hourly snapshot"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "cannot write the hourly snapshot");
             }
             (None, Ok(())) => {}
         }

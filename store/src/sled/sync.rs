@@ -30,9 +30,7 @@ impl RealSyncer {
     pub fn open(log: &Path) -> io::Result<Self> {
         // Opened before the first write that it has to vouch for: Linux reports a failed write-back only to descriptors
         // that were open when it failed.
-        Ok(Self {
-            log: File::options().read(true).write(true).open(log)?,
-        })
+        Ok(Self { log: File::options().read(true).write(true).open(log)? })
     }
 }
 

@@ -23,16 +23,9 @@ const GROUP_OPS: usize = 512;
 const GROUP_TIME: Duration = Duration::from_millis(2);
 
 pub(super) enum Job {
-    Commit {
-        txn: Txn,
-        reply: oneshot::Sender<Result<Revision, CommitError>>,
-    },
-    BeginEpoch {
-        reply: oneshot::Sender<Result<Epoch, StoreError>>,
-    },
-    Close {
-        reply: oneshot::Sender<Result<(), SnapshotError>>,
-    },
+    Commit { txn: Txn, reply: oneshot::Sender<Result<Revision, CommitError>> },
+    BeginEpoch { reply: oneshot::Sender<Result<Epoch, StoreError>> },
+    Close { reply: oneshot::Sender<Result<(), SnapshotError>> },
 }
 
 /// An answer that may be given once the group is durable.
@@ -40,6 +33,12 @@ enum Answer {
     Commit(oneshot::Sender<Result<Revision, CommitError>>, Revision),
     Refusal(oneshot::Sender<Result<Revision, CommitError>>, CommitError),
     Epoch(oneshot::Sender<Result<Epoch, StoreError>>, u64),
+}
+
+/// A group that may or may not be durable, and who waits for it.
+struct Failed {
+    error: io::Error,
+    answers: Vec<Answer>,
 }
 
 pub(super) struct Writer {
@@ -63,20 +62,20 @@ impl Writer {
                 let _gone = reply.send(result);
             }
             Ok(None) => {}
-            Err(panic) => abort(&format!(
-                "the writer of the store {}",
-                panic_words(panic.as_ref())
-            )),
+            Err(panic) => abort(&format!("the writer of the store {}", panic_words(panic.as_ref()))),
         }
     }
 
     fn serve(&mut self) -> Option<(CloseReply, Result<(), SnapshotError>)> {
         while let Some(first) = self.queue.blocking_recv() {
             let (group, close) = self.gather(first);
-            if let Err(error) = self.commit(group) {
+            if let Err(Failed { error, answers }) = self.commit(group) {
                 tracing::error!(%error, "the store cannot make its log durable: ending the process");
                 self.shared.close();
                 (self.abort)(&format!("the store cannot make its log durable: {error}"));
+                for answer in answers {
+                    answer.fail(&error);
+                }
                 return None;
             }
             if let Some(reply) = close {
@@ -101,17 +100,13 @@ impl Writer {
             }
             group.push(job);
             let full = ops >= GROUP_OPS || started.elapsed() >= GROUP_TIME;
-            next = if full {
-                None
-            } else {
-                self.queue.try_recv().ok()
-            };
+            next = if full { None } else { self.queue.try_recv().ok() };
         }
         (group, None)
     }
 
     /// Decides, makes durable, shows, answers: in this order.
-    fn commit(&mut self, group: Vec<Job>) -> io::Result<()> {
+    fn commit(&mut self, group: Vec<Job>) -> Result<(), Failed> {
         let state = self.shared.read();
         let epoch = state.epoch;
         let mut draft = Draft::new(&state);
@@ -128,9 +123,7 @@ impl Writer {
                     }
                     Err(refusal) => answers.push(Answer::Refusal(reply, refusal)),
                 },
-                Job::BeginEpoch { reply } => {
-                    answers.push(Answer::Epoch(reply, draft.begin_epoch()))
-                }
+                Job::BeginEpoch { reply } => answers.push(Answer::Epoch(reply, draft.begin_epoch())),
                 Job::Close { .. } => {}
             }
         }
@@ -138,10 +131,7 @@ impl Writer {
         drop(state);
         if !committed.is_empty() || delta.epoch != epoch {
             if let Err(error) = self.disk.write(&delta) {
-                for answer in answers {
-                    answer.fail(&error);
-                }
-                return Err(error);
+                return Err(Failed { error, answers });
             }
             self.shared.write().apply(delta);
             self.shared.hub.publish(committed);
@@ -159,10 +149,7 @@ impl Answer {
         match self {
             Self::Commit(reply, revision) => drop(reply.send(Ok(revision))),
             Self::Refusal(reply, refusal) => drop(reply.send(Err(refusal))),
-            Self::Epoch(reply, number) => drop(reply.send(Ok(Epoch {
-                lineage: shared.lineage.clone(),
-                number,
-            }))),
+            Self::Epoch(reply, number) => drop(reply.send(Ok(Epoch { lineage: shared.lineage.clone(), number }))),
         }
     }
 

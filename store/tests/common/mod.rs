@@ -1,18 +1,14 @@
 //! Stores for the tests of this folder.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses a part of it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "clippy knows tests, not their helpers")]
 
 use std::{
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
-use groundswell_store::{
-    MemoryStore, SledOptions, SledStore, Store, StoreFuture, conformance::Fixture,
-};
+use groundswell_store::{MemoryStore, Op, SledOptions, SledStore, Store, StoreFuture, Txn, conformance::Fixture};
 use tempfile::TempDir;
 
 #[derive(Default)]
@@ -42,11 +38,7 @@ pub struct Sled {
 
 impl Default for Sled {
     fn default() -> Self {
-        Self {
-            root: tempfile::tempdir().unwrap(),
-            stores: 0,
-            options: SledOptions::default(),
-        }
+        Self { root: tempfile::tempdir().unwrap(), stores: 0, options: SledOptions::default() }
     }
 }
 
@@ -73,8 +65,40 @@ impl Fixture for Sled {
 pub fn telling_abort() -> (Arc<Mutex<Vec<String>>>, groundswell_store::AbortHook) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hook = Arc::clone(&told);
-    (
-        told,
-        Arc::new(move |why: &str| hook.lock().unwrap().push(why.to_owned())),
-    )
+    (told, Arc::new(move |why: &str| hook.lock().unwrap().push(why.to_owned())))
+}
+
+/// Numbers that look random and are the same on each run (splitmix64).
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+pub fn put(key: &str, value: &[u8]) -> Op {
+    Op::Put { key: key.to_owned(), value: value.to_vec() }
+}
+
+pub fn txn(ops: Vec<Op>) -> Txn {
+    Txn { epoch: 0, expect: vec![], ops }
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_dir(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }
