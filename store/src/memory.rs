@@ -214,3 +214,55 @@ impl Store for MemoryStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{types::Op, watch::WatchEvent};
+
+    fn put(epoch: u64, key: &str) -> Txn {
+        Txn { epoch, expect: vec![], ops: vec![Op::Put { key: key.to_owned(), value: vec![] }] }
+    }
+
+    fn keys(store: &MemoryStore) -> Vec<String> {
+        store.scan_now("", None, 100).unwrap().entries.into_iter().map(|e| e.key).collect()
+    }
+
+    #[test]
+    fn a_fault_strikes_once_and_where_it_was_told() {
+        for (fault, there) in [(Fault::BeforeCommit, vec!["a"]), (Fault::AfterCommit, vec!["a", "b"])] {
+            let store = MemoryStore::new();
+            store.begin_epoch_now().unwrap();
+            store.fail_at(2, fault);
+            store.commit_now(put(1, "a")).unwrap();
+            let refused = store.commit_now(Txn { ops: vec![], ..put(0, "") });
+            assert!(matches!(refused, Err(CommitError::Fenced { .. })), "a refusal is no durable write");
+            assert!(matches!(store.commit_now(put(1, "b")), Err(CommitError::Io(_))));
+            assert!(matches!(store.commit_now(put(1, "c")), Err(CommitError::Closed)));
+            let store = store.reopen();
+            assert_eq!(keys(&store), there);
+            assert_eq!(store.writes(), 1 + there.len() as u64);
+            store.commit_now(put(1, "c")).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_a_durable_write_too() {
+        for (fault, next) in [(Fault::BeforeCommit, 1), (Fault::AfterCommit, 2)] {
+            let store = MemoryStore::new();
+            store.fail_at(1, fault);
+            assert!(matches!(store.begin_epoch_now(), Err(StoreError::Io(_))));
+            assert_eq!(store.reopen().begin_epoch_now().unwrap().number, next);
+        }
+    }
+
+    #[test]
+    fn a_watcher_never_sees_what_a_fault_swallowed() {
+        let store = MemoryStore::with_lineage(Lineage("fixed".to_owned()));
+        let mut watch = store.watch(Revision::ZERO).unwrap();
+        store.fail_at(1, Fault::BeforeCommit);
+        store.commit_now(put(0, "a")).unwrap_err();
+        assert_eq!(watch.try_next(), Some(WatchEvent::Closed));
+        assert_eq!(store.reopen().lineage(), Lineage("fixed".to_owned()));
+    }
+}

@@ -206,3 +206,61 @@ pub(crate) fn check_shape(txn: &Txn, max_ops: usize) -> Result<(), CommitError> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_op() -> impl Strategy<Value = Op> {
+        let key = (0..6_u8).prop_map(|n| format!("k{n}"));
+        (key, proptest::option::of(0..4_u8)).prop_map(|(key, value)| match value {
+            Some(value) => Op::Put { key, value: vec![value] },
+            None => Op::Delete { key },
+        })
+    }
+
+    fn any_txn() -> impl Strategy<Value = Txn> {
+        let expect = (0..6_u8, 0..3_u8, 0..12_u64).prop_map(|(key, kind, revision)| {
+            let key = format!("k{key}");
+            match kind {
+                0 => Expect::Absent(key),
+                1 => Expect::Exists(key),
+                _ => Expect::Unchanged(key, Revision(revision)),
+            }
+        });
+        let parts = (0..2_u64, prop::collection::vec(expect, 0..2), prop::collection::vec(any_op(), 0..4));
+        parts.prop_map(|(epoch, expect, ops)| Txn { epoch, expect, ops })
+    }
+
+    proptest! {
+        /// Writing in groups is an economy: nobody can tell it from one transaction after the other.
+        #[test]
+        fn a_group_is_the_same_as_one_by_one(txns in prop::collection::vec(any_txn(), 1..40), size in 1..9_usize) {
+            let txns: Vec<_> = txns.into_iter().filter(|txn| check_shape(txn, 100).is_ok()).collect();
+            let mut single = State::empty(Lineage("test".to_owned()));
+            let mut grouped = single.clone();
+            for group in txns.chunks(size) {
+                let mut draft = Draft::new(&grouped);
+                for txn in group {
+                    let mut alone = Draft::new(&single);
+                    let wanted = alone.admit(txn.clone());
+                    let delta = alone.finish();
+                    single.apply(delta);
+                    let got = draft.admit(txn.clone());
+                    prop_assert_eq!(format!("{got:?}"), format!("{wanted:?}"));
+                }
+                let delta = draft.finish();
+                grouped.apply(delta);
+                prop_assert_eq!(&grouped.entries, &single.entries);
+                prop_assert_eq!(grouped.revision, single.revision);
+            }
+            let mut fingerprint = Fingerprint::default();
+            for (key, record) in &grouped.entries {
+                fingerprint.toggle(key, record);
+            }
+            prop_assert_eq!(grouped.fingerprint, fingerprint);
+        }
+    }
+}
