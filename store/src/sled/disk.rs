@@ -369,3 +369,44 @@ pub(super) fn panic_words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("without words"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store of three entries, whose database was then changed behind our back.
+    fn tampered(change: impl FnOnce(&::sled::Db)) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let options = SledOptions::default();
+        let (mut disk, mut state) = Disk::open(dir.path(), &options).unwrap();
+        let mut draft = crate::state::Draft::new(&state);
+        for key in ["a", "b", "c"] {
+            let ops = vec![crate::types::Op::Put { key: key.to_owned(), value: key.as_bytes().to_vec() }];
+            draft.admit(crate::types::Txn { epoch: 0, expect: vec![], ops }).unwrap();
+        }
+        let delta = draft.finish();
+        disk.write(&delta).unwrap();
+        state.apply(delta);
+        drop(disk);
+        let db = ::sled::open(sled_dir(dir.path())).unwrap();
+        change(&db);
+        drop(db);
+        match Disk::open(dir.path(), &options) {
+            Ok(_) => "opened".to_owned(),
+            Err(OpenError::Damaged { why, .. }) => why,
+            Err(other) => other.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_hole_in_the_history_is_noticed() {
+        assert_eq!(tampered(|_| {}), "opened");
+        let hole = "its entries are not those of revision 3";
+        assert_eq!(tampered(|db| drop(db.remove(entry_key("b")).unwrap())), hole);
+        assert_eq!(tampered(|db| drop(db.insert(entry_key("d"), db.get(entry_key("b")).unwrap().unwrap()).unwrap())), hole);
+        let older = Record { value: Arc::from(*b"b"), revision: Revision(1) };
+        assert_eq!(tampered(|db| drop(db.insert(entry_key("b"), encode(&older)).unwrap())), hole);
+        assert_eq!(tampered(|db| drop(db.insert(entry_key("b"), vec![9]).unwrap())), "an entry cannot be read");
+        assert_eq!(tampered(|db| drop(db.remove(META_KEY).unwrap())), "it has entries but no head record");
+    }
+}
