@@ -30,16 +30,37 @@ pub(crate) fn run_all(args: &Args) -> Result<()> {
         execute(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     run_step("tools", || crate::demo::tools().map(|_| ()))?;
-    run_step("programs", || execute(&mut cargo(&["build", "--locked", "--quiet", "-p", "groundswell-server", "-p", "groundswell-agent", "-p", "groundswell"])))?;
+    run_step("programs", || {
+        execute(&mut cargo(&["build", "--locked", "--quiet", "-p", "groundswell-server", "-p", "groundswell-agent", "-p", "groundswell"]))
+    })?;
     run_step("unit and property tests", || {
-        execute(&mut cargo(&["test", "--workspace", "--locked", "--quiet", "--exclude", "groundswell-tests", "--exclude", "groundswell-foundation"]))
+        execute(&mut cargo(&[
+            "test",
+            "--workspace",
+            "--locked",
+            "--quiet",
+            "--exclude",
+            "groundswell-tests",
+            "--exclude",
+            "groundswell-foundation",
+        ]))
     })?;
     if args.fast {
         return Ok(());
     }
     // One test at a time: each starts control planes of 450 MB, and deadlines are for two cores.
     run_step("tests on real clusters", || {
-        execute(&mut cargo(&["test", "--locked", "-p", "groundswell-foundation", "-p", "groundswell-tests", "--no-fail-fast", "--", "--test-threads=1"]))
+        execute(&mut cargo(&[
+            "test",
+            "--locked",
+            "-p",
+            "groundswell-foundation",
+            "-p",
+            "groundswell-tests",
+            "--no-fail-fast",
+            "--",
+            "--test-threads=1",
+        ]))
     })
 }
 

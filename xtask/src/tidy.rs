@@ -76,7 +76,8 @@ fn dependencies(metadata: &Value) -> BTreeMap<&str, BTreeSet<&str>> {
     let members: BTreeSet<&str> = list(metadata, "workspace_members").filter_map(Value::as_str).collect();
     let ours = list(metadata, "packages").filter(|package| members.contains(text(package, "id")));
     ours.map(|package| {
-        let names = list(package, "dependencies").filter(|dependency| dependency["kind"] != "dev").map(|dependency| text(dependency, "name"));
+        let names =
+            list(package, "dependencies").filter(|dependency| dependency["kind"] != "dev").map(|dependency| text(dependency, "name"));
         (text(package, "name"), names.collect())
     })
     .collect()
@@ -119,7 +120,10 @@ fn sources() -> Result<Vec<String>> {
             wrong.push(format!("{name} has {lines} lines, at most {MAX_LINES}: is it one thing?"));
         }
         // The marks are spelled in two parts, or this file would find itself.
-        for (mark, why) in [(concat!("#[", "ignore"), "a test that does not run proves nothing"), (concat!("unbounded", "_channel("), "every queue has a limit")] {
+        for (mark, why) in [
+            (concat!("#[", "ignore"), "a test that does not run proves nothing"),
+            (concat!("unbounded", "_channel("), "every queue has a limit"),
+        ] {
             if source.contains(mark) && !name.starts_with("xtask/") {
                 wrong.push(format!("{name}: {mark}: {why}"));
             }
