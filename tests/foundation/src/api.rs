@@ -10,11 +10,14 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Loopback answers in milliseconds; a paused server must not hold a test up.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// A question that is asked again and again may be short of patience.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One API server, spoken to as one user.
 #[derive(Debug, Clone)]
 pub struct Api {
     agent: ureq::Agent,
+    probe: ureq::Agent,
     server: String,
     token: String,
 }
@@ -26,14 +29,17 @@ impl Api {
             .root_certs(RootCerts::new_with_certs(&[authority]))
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .build();
-        let config = ureq::Agent::config_builder()
-            .tls_config(tls)
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            // A proxy of the machine is for the world outside.
-            .proxy(None)
-            .build();
-        Ok(Self { agent: config.new_agent(), server: server.to_owned(), token: token.to_owned() })
+        let agent = |timeout: Duration| {
+            ureq::Agent::config_builder()
+                .tls_config(tls.clone())
+                .timeout_global(Some(timeout))
+                .http_status_as_error(false)
+                // A proxy of the machine is for the world outside.
+                .proxy(None)
+                .build()
+                .new_agent()
+        };
+        Ok(Self { agent: agent(TIMEOUT), probe: agent(PROBE_TIMEOUT), server: server.to_owned(), token: token.to_owned() })
     }
 
     /// `https://127.0.0.1:<port>`.
@@ -46,6 +52,10 @@ impl Api {
     /// # Errors
     /// When no answer came.
     pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+        self.send(&self.agent, method, path, body)
+    }
+
+    fn send(&self, agent: &ureq::Agent, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
         let request = ureq::http::Request::builder()
             .method(Method::from_bytes(method.as_bytes())?)
             .uri(format!("{}{path}", self.server))
@@ -53,7 +63,7 @@ impl Api {
             .header("content-type", if method == "PATCH" { "application/apply-patch+yaml" } else { "application/json" });
         let body = body.map(Value::to_string).unwrap_or_default();
         let what = || format!("{method} {}{path}", self.server);
-        let mut answer = self.agent.run(request.body(body)?).with_context(what)?;
+        let mut answer = agent.run(request.body(body)?).with_context(what)?;
         let text = answer.body_mut().read_to_string().with_context(what)?;
         Ok((answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
@@ -74,9 +84,9 @@ impl Api {
         self.expect("POST", path, Some(object))
     }
 
-    /// Whether the server says that it is ready.
+    /// Whether the server says, within a second, that it is ready.
     pub fn ready(&self) -> bool {
-        self.request("GET", "/readyz", None).is_ok_and(|(status, _)| status == 200)
+        self.send(&self.probe, "GET", "/readyz", None).is_ok_and(|(status, _)| status == 200)
     }
 
     fn expect(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {

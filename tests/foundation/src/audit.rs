@@ -73,8 +73,7 @@ fn parse(text: &str) -> Result<Vec<AuditEvent>> {
 fn event(line: &str) -> Result<AuditEvent> {
     let line: Line = serde_json::from_str(line)?;
     let object = line.object_ref.unwrap_or_default();
-    let resource =
-        if object.subresource.is_empty() { object.resource } else { format!("{}/{}", object.resource, object.subresource) };
+    let resource = if object.subresource.is_empty() { object.resource } else { format!("{}/{}", object.resource, object.subresource) };
     Ok(AuditEvent {
         time: line.stage_timestamp,
         user: line.user.username,

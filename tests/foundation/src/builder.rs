@@ -49,13 +49,7 @@ impl Cache {
     /// Builds beside the final name, so that a build cut short leaves nothing that looks finished.
     pub(crate) fn build(&self, tool: &Tool, progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
         let place = TOOLS.iter().position(|other| other.name == tool.name).map_or(0, |index| index + 1);
-        progress(&format!(
-            "building {} {} ({place} of {}), about {} min…",
-            tool.name,
-            tool.version,
-            TOOLS.len(),
-            tool.minutes
-        ));
+        progress(&format!("building {} {} ({place} of {}), about {} min…", tool.name, tool.version, TOOLS.len(), tool.minutes));
         let unfinished = self.dir.join(format!(".{}.new", tool.name));
         let output = Command::new("go")
             .args(["build", "-trimpath", "-mod=readonly", "-ldflags", &tool.linker_flags(), "-o"])
@@ -82,9 +76,7 @@ impl Cache {
 /// All that decides the program, verbatim: no hash to keep stable, and a person can diff it.
 fn recipe(tool: &Tool) -> Result<String> {
     let dir = module_dir(tool);
-    let read = |name: &str| {
-        fs::read_to_string(dir.join(name)).with_context(|| format!("{} cannot be read", dir.join(name).display()))
-    };
+    let read = |name: &str| fs::read_to_string(dir.join(name)).with_context(|| format!("{} cannot be read", dir.join(name).display()));
     Ok(format!("{}\n{}\n{}\n{}", tool.package, tool.linker_flags(), read("go.mod")?, read("go.sum")?))
 }
 

@@ -138,26 +138,34 @@ impl Cluster {
         let kwok = write("kwok.kubeconfig", KWOK)?;
         let in_dir = |file: &str| self.dir.join(file).display().to_string();
         let parts = [
-            self.part("kube-controller-manager", &binaries.kube_controller_manager, vec![
-                format!("--kubeconfig={manager}"),
-                "--leader-elect=false".to_owned(),
-                "--secure-port=0".to_owned(),
-                format!("--service-account-private-key-file={}", in_dir("accounts.key")),
-                format!("--root-ca-file={}", in_dir("ca.crt")),
-            ]),
-            self.part("kube-scheduler", &binaries.kube_scheduler, vec![
-                format!("--kubeconfig={scheduler}"),
-                "--leader-elect=false".to_owned(),
-                "--secure-port=0".to_owned(),
-            ]),
-            self.part("kwok", &binaries.kwok, vec![
-                format!("--kubeconfig={kwok}"),
-                format!("--config={}", in_dir("stages.yaml")),
-                "--manage-all-nodes=true".to_owned(),
-                "--node-lease-duration-seconds=40".to_owned(),
-                "--node-ip=10.0.0.1".to_owned(),
-                "--cidr=10.244.0.0/16".to_owned(),
-            ]),
+            self.part(
+                "kube-controller-manager",
+                &binaries.kube_controller_manager,
+                vec![
+                    format!("--kubeconfig={manager}"),
+                    "--leader-elect=false".to_owned(),
+                    "--secure-port=0".to_owned(),
+                    format!("--service-account-private-key-file={}", in_dir("accounts.key")),
+                    format!("--root-ca-file={}", in_dir("ca.crt")),
+                ],
+            ),
+            self.part(
+                "kube-scheduler",
+                &binaries.kube_scheduler,
+                vec![format!("--kubeconfig={scheduler}"), "--leader-elect=false".to_owned(), "--secure-port=0".to_owned()],
+            ),
+            self.part(
+                "kwok",
+                &binaries.kwok,
+                vec![
+                    format!("--kubeconfig={kwok}"),
+                    format!("--config={}", in_dir("stages.yaml")),
+                    "--manage-all-nodes=true".to_owned(),
+                    "--node-lease-duration-seconds=40".to_owned(),
+                    "--node-ip=10.0.0.1".to_owned(),
+                    "--cidr=10.244.0.0/16".to_owned(),
+                ],
+            ),
         ];
         for spec in parts {
             self.parts.push(Process::start(spec, &self.guard)?);
@@ -201,8 +209,7 @@ impl Cluster {
             "kind": "TokenRequest",
             "spec": { "expirationSeconds": TOKEN_LIFE_SECONDS },
         });
-        let answer =
-            self.api.create(&format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"), &request)?;
+        let answer = self.api.create(&format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"), &request)?;
         let token = answer["status"]["token"].as_str().context("the API server answered without a token")?;
         let user = format!("system:serviceaccount:{namespace}:{account}");
         write_kubeconfig(path, &self.name, self.api.server(), &self.authority, &user, token)?;

@@ -100,8 +100,7 @@ impl Foundation {
         crate::reap(&dir)?;
         let guard = Arc::new(Guard::start(&dir, temporary.is_some())?);
         let (etcd, address) = start_etcd(&dir, binaries, &guard)?;
-        let mut foundation =
-            Self { clusters: Vec::new(), etcd, guard, dir, keep: config.keep, _temporary: temporary };
+        let mut foundation = Self { clusters: Vec::new(), etcd, guard, dir, keep: config.keep, _temporary: temporary };
         foundation.start_clusters(&config.clusters, &address, binaries)?;
         if config.keep {
             foundation.write_record(&address)?;
@@ -123,9 +122,7 @@ impl Foundation {
                 if *stands {
                     continue;
                 }
-                *stands = cluster
-                    .advance(identity, binaries)
-                    .with_context(|| format!("cluster {} did not come up", cluster.name()))?;
+                *stands = cluster.advance(identity, binaries).with_context(|| format!("cluster {} did not come up", cluster.name()))?;
                 if !*stands && Instant::now() > deadline {
                     bail!("cluster {} takes no pods after {PATIENCE:?}:\n{}", cluster.name(), cluster.logs(8));
                 }

@@ -74,3 +74,50 @@ impl Guard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("1000").spawn().unwrap()
+    }
+
+    /// What the kernel does when the process that holds the guard is killed: the pipe closes without a word.
+    fn die(guard: &Guard) {
+        let mut shell = guard.shell.lock().unwrap();
+        shell.1 = None;
+        shell.0.wait().unwrap();
+    }
+
+    #[test]
+    fn a_killed_owner_takes_what_it_entered_along_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let guard = Guard::start(dir.path(), true).unwrap();
+        let (mut first, mut struck, mut last) = (sleeper(), sleeper(), sleeper());
+        for child in [&first, &struck, &last] {
+            guard.enter(child.id(), "sleep").unwrap();
+        }
+        guard.strike(struck.id());
+        die(&guard);
+        assert!(!first.wait().unwrap().success());
+        assert!(!last.wait().unwrap().success());
+        assert!(struck.try_wait().unwrap().is_none(), "a struck process was ended");
+        assert!(!dir.path().exists(), "the temporary folder was left behind");
+        struck.kill().unwrap();
+        struck.wait().unwrap();
+    }
+
+    #[test]
+    fn a_released_guard_ends_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let guard = Guard::start(dir.path(), true).unwrap();
+        let mut kept = sleeper();
+        guard.enter(kept.id(), "sleep").unwrap();
+        guard.release();
+        assert!(kept.try_wait().unwrap().is_none());
+        assert!(dir.path().exists());
+        kept.kill().unwrap();
+        kept.wait().unwrap();
+    }
+}

@@ -17,6 +17,7 @@ mod nodes;
 mod ports;
 mod process;
 mod reap;
+pub mod stand;
 mod tools;
 
 pub use api::Api;

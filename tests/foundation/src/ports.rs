@@ -31,3 +31,18 @@ pub(crate) fn free() -> Result<u16> {
     }
     bail!("no free loopback port between {FIRST} and {}", FIRST + COUNT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_passed_over() {
+        let first = free().unwrap();
+        let _held: Vec<TcpListener> =
+            (first + 1..first + 4).filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()).collect();
+        let next = free().unwrap();
+        assert!(!(first..first + 4).contains(&next), "{next} is taken");
+        assert!((FIRST..FIRST + COUNT).contains(&next));
+    }
+}

@@ -40,3 +40,29 @@ fn runs_in(pid: i32, dir: &Path) -> bool {
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&command).contains(&format!("{}/", dir.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// Waits for a line that never comes, with `word` on its command line.
+    fn waiting(word: &str) -> Child {
+        Command::new("sh").args(["-c", "read line", word]).stdin(Stdio::piped()).spawn().unwrap()
+    }
+
+    #[test]
+    fn only_processes_that_name_the_folder_are_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let word = dir.path().canonicalize().unwrap().join("etcd");
+        let (mut ours, mut stranger) = (waiting(&word.display().to_string()), waiting("stranger"));
+        fs::write(dir.path().join("pids"), format!("{} etcd\n{} recycled\n", ours.id(), stranger.id())).unwrap();
+        assert_eq!(reap(dir.path()).unwrap(), 1);
+        assert!(!ours.wait().unwrap().success());
+        assert!(stranger.try_wait().unwrap().is_none(), "a process that took an old id was ended");
+        assert_eq!(reap(dir.path()).unwrap(), 0);
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+    }
+}

@@ -87,3 +87,24 @@ impl Tool {
         self.variables.iter().fold("-s -w".to_owned(), |flags, (name, value)| format!("{flags} -X {name}={value}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_announced_is_what_the_modules_pin() {
+        for tool in TOOLS {
+            let path = format!("{}/go/{}/go.mod", env!("CARGO_MANIFEST_DIR"), tool.module);
+            let pinned = std::fs::read_to_string(path).unwrap();
+            let names_package = pinned.lines().any(|line| line.trim().trim_start_matches("tool ") == tool.package);
+            assert!(names_package, "{} is no tool of its module", tool.package);
+            let holds = |line: &str| {
+                let mut words = line.trim().trim_start_matches("require ").split(' ');
+                let (module, version) = (words.next(), words.next());
+                module.is_some_and(|module| tool.package.starts_with(module)) && version == Some(tool.version)
+            };
+            assert!(pinned.lines().any(holds), "{} is not pinned at {}", tool.package, tool.version);
+        }
+    }
+}

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use groundswell_foundation::{Binaries, ClusterConfig, Foundation, FoundationConfig, reap};
 
-const USAGE: &str = "usage: foundation build\n       foundation up --clusters east-01,west-01 --dir DIR [--nodes 2]\n       foundation down --dir DIR";
+const USAGE: &str =
+    "usage: foundation build\n       foundation up --clusters east-01,west-01 --dir DIR [--nodes 2]\n       foundation down --dir DIR";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
