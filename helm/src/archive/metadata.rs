@@ -1,0 +1,137 @@
+//! What `Chart.yaml` says.
+
+use serde::{Deserialize, Serialize};
+
+use super::ArchiveError;
+use super::unpack::Files;
+
+/// The part of `Chart.yaml` that we use. Texts have lost their control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChartMetadata {
+    /// `v1` (Helm 2 and 3) or `v2` (Helm 3 and later); absent means `v1`, as in Helm.
+    #[serde(default = "api_version_v1")]
+    pub api_version: String,
+    /// Name of the chart, `^[a-z0-9][a-z0-9-]{0,52}$`.
+    #[serde(default)]
+    pub name: String,
+    /// SemVer version as written, perhaps with a leading `v`.
+    #[serde(default)]
+    pub version: String,
+    /// Version of the application inside; free text.
+    #[serde(default)]
+    pub app_version: Option<String>,
+    /// Range of Kubernetes versions, in Helm's syntax.
+    #[serde(default)]
+    pub kube_version: Option<String>,
+    /// One sentence for people.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// `application` or `library`; absent means application.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+    /// The maintainers no longer care for it.
+    #[serde(default)]
+    pub deprecated: Option<bool>,
+    /// Charts that it needs, from `Chart.yaml` or, in `v1`, `requirements.yaml`.
+    #[serde(default)]
+    pub dependencies: Vec<Dependency>,
+}
+
+/// One dependency of a chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// Name of the chart.
+    #[serde(default)]
+    pub name: String,
+    /// Range of versions.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Where it came from; never fetched by us.
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// Paths in the values, comma-separated; the first that is a boolean decides.
+    #[serde(default)]
+    pub condition: Option<String>,
+    /// Tags that switch it on or off.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Key of its values, if not its name.
+    #[serde(default)]
+    pub alias: Option<String>,
+}
+
+impl Dependency {
+    /// Key under which the parent's values carry those of this chart.
+    #[must_use]
+    pub fn values_key(&self) -> &str {
+        self.alias.as_deref().filter(|a| !a.is_empty()).unwrap_or(&self.name)
+    }
+}
+
+fn api_version_v1() -> String {
+    "v1".into()
+}
+
+#[derive(Deserialize)]
+struct Requirements {
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+/// Longest chart name: with `name-version` it still fits a label, and a release may be named after it.
+const MAX_NAME: usize = 53;
+
+/// Whether a chart may have this name.
+pub(crate) fn valid_chart_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.len() <= MAX_NAME && !name.is_empty() && !name.starts_with('-') && name.chars().all(inner)
+}
+
+impl ChartMetadata {
+    /// The version parsed; a leading `v` (cert-manager and others write it) is left aside.
+    ///
+    /// # Errors
+    /// When it is not SemVer 2, which a checked archive never has.
+    pub fn semver(&self) -> Result<semver::Version, semver::Error> {
+        semver::Version::parse(self.version.strip_prefix('v').unwrap_or(&self.version))
+    }
+
+    /// Reads and checks the metadata of the chart whose files these are; `at` is put before paths in errors.
+    pub(super) fn read(files: &Files, at: &str) -> Result<Self, ArchiveError> {
+        let path = format!("{at}Chart.yaml");
+        let bytes = files.get("Chart.yaml").ok_or_else(|| ArchiveError::NoChartYaml { chart: at.trim_end_matches('/').to_owned() })?;
+        let mut metadata: ChartMetadata = yaml(bytes, &path)?;
+        if let Some(bytes) = files.get("requirements.yaml") {
+            let requirements: Requirements = yaml(bytes, &format!("{at}requirements.yaml"))?;
+            if metadata.dependencies.is_empty() {
+                metadata.dependencies = requirements.dependencies;
+            }
+        }
+        metadata.check(&path)?;
+        Ok(metadata)
+    }
+
+    fn check(&mut self, path: &str) -> Result<(), ArchiveError> {
+        let path = || path.to_owned();
+        if !matches!(self.api_version.as_str(), "v1" | "v2") {
+            return Err(ArchiveError::BadApiVersion { path: path(), api_version: self.api_version.clone() });
+        }
+        if !valid_chart_name(&self.name) {
+            return Err(ArchiveError::BadName { path: path(), name: self.name.clone() });
+        }
+        if let Err(error) = self.semver() {
+            return Err(ArchiveError::BadVersion { path: path(), version: self.version.clone(), reason: error.to_string() });
+        }
+        for text in [&mut self.app_version, &mut self.kube_version, &mut self.description, &mut self.kind].into_iter().flatten() {
+            text.retain(|c| !c.is_control());
+        }
+        Ok(())
+    }
+}
+
+fn yaml<T: serde::de::DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, ArchiveError> {
+    let refuse = |reason: String| ArchiveError::Metadata { path: path.to_owned(), reason };
+    let text = std::str::from_utf8(bytes).map_err(|e| refuse(e.to_string()))?;
+    serde_saphyr::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| refuse(e.to_string()))
+}

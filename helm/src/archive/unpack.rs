@@ -1,0 +1,206 @@
+//! From untrusted bytes to checked paths and contents, in memory: nothing here writes to a disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+
+use flate2::bufread::GzDecoder;
+use tar::EntryType;
+
+use super::ArchiveError;
+use super::budget::Budget;
+
+/// Files of an archive: path below the top folder, and content.
+pub type Files = BTreeMap<String, Arc<[u8]>>;
+
+/// One read archive: its top folder and the files in it.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    pub(super) top: String,
+    pub(super) files: Files,
+}
+
+const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
+
+/// Expands a gzip stream within the budget.
+fn expand(bytes: &[u8], budget: &mut Budget) -> Result<Vec<u8>, ArchiveError> {
+    if !bytes.starts_with(&GZIP_MAGIC) {
+        return Err(ArchiveError::NotGzip);
+    }
+    let mut decoder = GzDecoder::new(bytes);
+    let mut out = Vec::new();
+    let mut chunk = vec![0_u8; 64 << 10];
+    loop {
+        let read = decoder.read(&mut chunk).map_err(|e| ArchiveError::BrokenGzip { reason: e.to_string() })?;
+        if read == 0 {
+            break;
+        }
+        budget.spend_expanded(read as u64)?;
+        out.extend_from_slice(&chunk[..read]);
+        let size = out.len() as u64;
+        if size > budget.limits.ratio_floor && size / budget.limits.ratio > bytes.len() as u64 {
+            return Err(ArchiveError::Ratio { limit: budget.limits.ratio });
+        }
+    }
+    let rest = decoder.into_inner();
+    if !rest.is_empty() {
+        return Err(ArchiveError::TrailingData { bytes: rest.len() as u64 });
+    }
+    Ok(out)
+}
+
+/// Reads a .tgz completely, or says which rule it breaks.
+pub(super) fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Unpacked, ArchiveError> {
+    if bytes.len() as u64 > budget.limits.compressed {
+        return Err(ArchiveError::TooLarge { bytes: bytes.len() as u64, limit: budget.limits.compressed });
+    }
+    let expanded = expand(bytes, budget)?;
+    let mut archive = tar::Archive::new(Cursor::new(expanded.as_slice()));
+    let mut tree = Tree::default();
+    for entry in archive.entries().map_err(broken)? {
+        read_entry(entry.map_err(broken)?, budget, &mut tree)?;
+    }
+    let end = usize::try_from(archive.into_inner().position()).unwrap_or(usize::MAX).min(expanded.len());
+    // Another reader may go on where ours stopped, so what follows the end mark must be padding.
+    let trailing = expanded[end..].iter().filter(|b| **b != 0).count();
+    if trailing > 0 {
+        return Err(ArchiveError::TrailingData { bytes: trailing as u64 });
+    }
+    Ok(Unpacked { top: tree.top.unwrap_or_default(), files: tree.files })
+}
+
+#[derive(Default)]
+struct Tree {
+    top: Option<String>,
+    files: Files,
+    folders: BTreeSet<String>,
+    explicit_folders: BTreeSet<String>,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
+fn broken(error: std::io::Error) -> ArchiveError {
+    ArchiveError::BrokenTar { reason: error.to_string() }
+}
+
+fn read_entry<R: Read>(mut entry: tar::Entry<'_, R>, budget: &mut Budget, tree: &mut Tree) -> Result<(), ArchiveError> {
+    budget.spend_file()?;
+    let kind = entry.header().entry_type();
+    // `git archive` puts a comment in a global header; it has no content that any reader uses as a file.
+    if kind == EntryType::XGlobalHeader {
+        return Ok(());
+    }
+    let raw = entry.path_bytes().into_owned();
+    refuse_ambiguous_pax(&mut entry, &raw)?;
+    let full = checked_path(&raw, budget.limits.path, kind == EntryType::Directory)?;
+    let folder = match kind {
+        EntryType::Regular | EntryType::Continuous => false,
+        EntryType::Directory => true,
+        other => return Err(ArchiveError::NotAFile { path: full, kind: kind_words(other) }),
+    };
+    let (top, below) = full.split_once('/').unwrap_or((full.as_str(), ""));
+    match &tree.top {
+        None if !folder && below.is_empty() => {
+            return Err(ArchiveError::NoChartYaml { chart: full });
+        }
+        None => tree.top = Some(top.to_owned()),
+        Some(first) if first != top || (!folder && below.is_empty()) => {
+            return Err(ArchiveError::TwoTopFolders { first: first.clone(), second: full });
+        }
+        Some(_) => {}
+    }
+    if folder {
+        return tree.add_folder(below, &full);
+    }
+    let size = entry.size();
+    if size > budget.limits.file {
+        return Err(ArchiveError::FileTooLarge { path: full, bytes: size, limit: budget.limits.file });
+    }
+    let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    entry.read_to_end(&mut content).map_err(broken)?;
+    if content.len() as u64 != size {
+        return Err(ArchiveError::BrokenTar { reason: format!("{full:?} ends early") });
+    }
+    tree.add_file(below, &full, content)
+}
+
+impl Tree {
+    fn add_folder(&mut self, below: &str, full: &str) -> Result<(), ArchiveError> {
+        if self.files.contains_key(below) || !self.explicit_folders.insert(below.to_owned()) {
+            return Err(ArchiveError::Duplicate { path: full.to_owned() });
+        }
+        self.folders.insert(below.to_owned());
+        self.add_parents(below, full)
+    }
+
+    fn add_file(&mut self, below: &str, full: &str, content: Vec<u8>) -> Result<(), ArchiveError> {
+        if self.folders.contains(below) || self.files.insert(below.to_owned(), content.into()).is_some() {
+            return Err(ArchiveError::Duplicate { path: full.to_owned() });
+        }
+        self.add_parents(below, full)
+    }
+
+    /// Notes the folders that a path needs; one of them being a file is two entries of one name.
+    fn add_parents(&mut self, below: &str, full: &str) -> Result<(), ArchiveError> {
+        for (at, _) in below.match_indices('/') {
+            let parent = &below[..at];
+            if self.files.contains_key(parent) {
+                return Err(ArchiveError::Duplicate { path: full.to_owned() });
+            }
+            self.folders.insert(parent.to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// `size` and sparse headers let two readers see different files in one archive; no chart tool writes them below 8 GiB.
+fn refuse_ambiguous_pax<R: Read>(entry: &mut tar::Entry<'_, R>, raw: &[u8]) -> Result<(), ArchiveError> {
+    let path = String::from_utf8_lossy(raw).into_owned();
+    let Some(extensions) = entry.pax_extensions().map_err(broken)? else { return Ok(()) };
+    for extension in extensions {
+        let extension = extension.map_err(broken)?;
+        let key = String::from_utf8_lossy(extension.key_bytes()).into_owned();
+        if key == "size" || key.starts_with("GNU.sparse") {
+            return Err(ArchiveError::PaxHeader { path, key });
+        }
+    }
+    Ok(())
+}
+
+fn kind_words(kind: EntryType) -> String {
+    match kind {
+        EntryType::Symlink => "symbolic link".into(),
+        EntryType::Link => "hard link".into(),
+        EntryType::Char => "character device".into(),
+        EntryType::Block => "block device".into(),
+        EntryType::Fifo => "pipe".into(),
+        EntryType::GNUSparse => "sparse file".into(),
+        other => format!("tar entry of type {:?}", char::from(other.as_byte())),
+    }
+}
+
+/// A path that means the same on every system, without a trailing slash.
+fn checked_path(raw: &[u8], limit: usize, folder: bool) -> Result<String, ArchiveError> {
+    let lossy = || String::from_utf8_lossy(&raw[..raw.len().min(limit)]).into_owned();
+    if raw.len() > limit {
+        return Err(ArchiveError::PathTooLong { path: lossy(), limit });
+    }
+    let path = std::str::from_utf8(raw).map_err(|_| ArchiveError::PathNotUtf8 { path: lossy() })?;
+    let path = if folder { path.strip_suffix('/').unwrap_or(path) } else { path };
+    let owned = || path.to_owned();
+    if path.starts_with('/') {
+        return Err(ArchiveError::PathAbsolute { path: owned() });
+    }
+    if let Some(character) = path.chars().find(|c| *c == '\\' || c.is_control()) {
+        return Err(ArchiveError::PathCharacter { path: owned(), character });
+    }
+    for part in path.split('/') {
+        let drive = part.len() == 2 && part.ends_with(':') && part.starts_with(|c: char| c.is_ascii_alphabetic());
+        if drive {
+            return Err(ArchiveError::PathAbsolute { path: owned() });
+        }
+        if matches!(part, "" | "." | "..") {
+            return Err(ArchiveError::PathPart { path: owned(), part: part.to_owned() });
+        }
+    }
+    Ok(owned())
+}
