@@ -201,11 +201,11 @@ fn values(report: &mut Report<'_>, node: &Node, place: &str) -> Option<ValuesTex
                 );
                 return None;
             }
-            let source = report.slice(node.bytes.clone());
-            // The first content line follows the `|`; its indentation is what the block takes away.
-            let first = source.lines().skip(1).find(|line| !line.trim().is_empty());
-            let indent = if block { first.map_or(0, |line| line.len() - line.trim_start_matches(' ').len()) } else { node.at.column };
-            let line = if block { node.at.line + 1 } else { node.at.line };
+            // The parser gives a block's first line that is not empty, and a quoted text's quote.
+            let blank = if block { text.len() - text.trim_start_matches('\n').len() } else { 0 };
+            let line = node.at.line.saturating_sub(blank);
+            let quote = usize::from(matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted));
+            let indent = node.at.column - 1 + quote;
             Some(ValuesText { text: text.clone(), form: ValuesForm::Text, line, indent })
         }
         Kind::Map { entries, flow } => {
