@@ -296,7 +296,7 @@ fn open_sled(dir: &Path, options: &SledOptions) -> Result<(::sled::Db, Found), O
         ::sled::Config::new().path(sled_dir(dir)).cache_capacity(options.cache_bytes).flush_every_ms(Some(500)).use_compression(false);
     // sled panics on some damaged logs where it should return an error.
     catch_unwind(AssertUnwindSafe(|| {
-        let db = config.open().map_err(|e| damaged(dir, format!("sled: {e}")))?;
+        let db = config.open().map_err(|e| sled_error(dir, e))?;
         let found = load(dir, &db)?;
         Ok((db, found))
     }))
@@ -308,7 +308,7 @@ fn load(dir: &Path, db: &::sled::Db) -> Result<Found, OpenError> {
     let bad = |why: String| damaged(dir, why);
     let mut state = State::empty(Lineage(String::new()));
     for pair in db.scan_prefix([ENTRY_PREFIX]) {
-        let (key, value) = pair.map_err(|e| bad(format!("sled: {e}")))?;
+        let (key, value) = pair.map_err(|e| sled_error(dir, e))?;
         let key = std::str::from_utf8(key.get(1..).unwrap_or_default());
         let (Ok(key), Some(record)) = (key, decode(&value)) else {
             return Err(bad("an entry cannot be read".to_owned()));
@@ -316,7 +316,7 @@ fn load(dir: &Path, db: &::sled::Db) -> Result<Found, OpenError> {
         state.fingerprint.toggle(key, &record);
         state.entries.insert(key.to_owned(), record);
     }
-    let Some(meta) = db.get(META_KEY).map_err(|e| bad(format!("sled: {e}")))? else {
+    let Some(meta) = db.get(META_KEY).map_err(|e| sled_error(dir, e))? else {
         let empty = state.entries.is_empty();
         return if empty { Ok(Found::Nothing) } else { Err(bad("it has entries but no head record".to_owned())) };
     };
@@ -357,6 +357,17 @@ fn decode(bytes: &[u8]) -> Option<Record> {
 fn damaged(dir: &Path, why: String) -> OpenError {
     let snapshot = snapshot::newest_sound(&snapshots_dir(dir));
     OpenError::Damaged { dir: dir.to_owned(), why, snapshot }
+}
+
+/// A disk that is full or not ours has damaged nothing, and restoring would not help.
+fn sled_error(dir: &Path, error: ::sled::Error) -> OpenError {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error {
+        ::sled::Error::Io(e) if matches!(e.kind(), PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull) => {
+            io_error(dir, "open its log")(e)
+        }
+        other => damaged(dir, format!("sled: {other}")),
+    }
 }
 
 fn io_error(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> OpenError {
@@ -408,5 +419,14 @@ mod tests {
         assert_eq!(tampered(|db| drop(db.insert(entry_key("b"), encode(&older)).unwrap())), hole);
         assert_eq!(tampered(|db| drop(db.insert(entry_key("b"), vec![9]).unwrap())), "an entry cannot be read");
         assert_eq!(tampered(|db| drop(db.remove(META_KEY).unwrap())), "it has entries but no head record");
+    }
+
+    #[test]
+    fn a_full_disk_is_no_damage() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let told = sled_error(Path::new("here"), ::sled::Error::Io(full));
+        assert!(matches!(told, OpenError::Io { what: "open its log", .. }), "{told}");
+        let told = sled_error(Path::new("here"), ::sled::Error::Corruption { at: None, bt: () });
+        assert!(matches!(told, OpenError::Damaged { .. }), "{told}");
     }
 }
