@@ -157,6 +157,12 @@ mod tests {
     }
 
     #[test]
+    fn what_a_map_hides_is_named_however_deep_the_map_goes() {
+        let merged = merge(&layers(&[json!({"a": 1}), json!({"a": {"b": {"c": {"d": 2}}, "e": {}}})]));
+        assert_eq!(origins(&merged), ["a.b.c.d d1 d0", "a.e d1 d0"]);
+    }
+
+    #[test]
     fn an_empty_map_does_not_empty_a_map() {
         let merged = merge(&layers(&[json!({"a": {"b": 1}}), json!({"a": {}})]));
         assert_eq!(merged.value, json!({"a": {"b": 1}}));
