@@ -7,7 +7,7 @@ use groundswell_core::id::ClusterName;
 use groundswell_core::time::{Span, Time};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData as _, SanType,
 };
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
@@ -36,7 +36,9 @@ pub enum PkiError {
         source: std::io::Error,
     },
     /// One of the two files is there and the other is not, or one does not parse.
-    #[error("the certificate authority in {path} is damaged ({why}); restore root.pem and root.key from a backup: a new root would lock every agent out")]
+    #[error(
+        "the certificate authority in {path} is damaged ({why}); restore root.pem and root.key from a backup: a new root would lock every agent out"
+    )]
     Damaged {
         /// The folder.
         path: PathBuf,
@@ -108,7 +110,7 @@ impl Authority {
         let (root_pem, key_pem) = (read(root)?, read(key)?);
         let key = KeyPair::from_pem(&key_pem).map_err(|error| damaged(format!("root.key: {error}")))?;
         let root_der = single_certificate(&root_pem).map_err(|why| damaged(format!("root.pem: {why}")))?;
-        if spki_hash(&root_der).map_err(|error| damaged(error.to_string()))? != hex::encode(Sha256::digest(key.subject_public_key_info_der())) {
+        if spki_hash(&root_der).map_err(|error| damaged(error.to_string()))? != hex::encode(Sha256::digest(key.subject_public_key_info())) {
             return Err(damaged("root.key does not belong to root.pem".into()));
         }
         let issuer = Issuer::from_ca_cert_der(&root_der, key).map_err(|error| damaged(format!("root.pem: {error}")))?;
@@ -153,7 +155,11 @@ impl Authority {
     }
 
     /// A certificate and key for one of our own listeners, chain with the root (an agent that only knows the pin needs it).
-    pub fn server_certificate(&self, names: &[String], now: Time) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), PkiError> {
+    pub fn server_certificate(
+        &self,
+        names: &[String],
+        now: Time,
+    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), PkiError> {
         let issue = |source| PkiError::Issue { what: names.join(", "), source };
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(issue)?;
         let mut params = CertificateParams::new(names.to_vec()).map_err(issue)?;
@@ -181,7 +187,8 @@ impl Authority {
         params.not_before = date(now - SKEW);
         let not_after = now + CLUSTER_LIFE;
         params.not_after = date(not_after);
-        let certificate = CertificateSigningRequestParams { params, public_key: request.public_key }.signed_by(&self.issuer).map_err(issue)?;
+        let certificate =
+            CertificateSigningRequestParams { params, public_key: request.public_key }.signed_by(&self.issuer).map_err(issue)?;
         Ok(ClusterCertificate { chain_pem: format!("{}{}", certificate.pem(), self.root_pem), key_hash, not_after })
     }
 }
@@ -211,7 +218,8 @@ pub fn peer_of(leaf: &CertificateDer<'_>) -> Result<Peer, PkiError> {
     let (_, certificate) = X509Certificate::from_der(leaf).map_err(|error| refuse(error.to_string()))?;
     let names = certificate.subject_alternative_name().map_err(|error| refuse(error.to_string()))?;
     let names = names.ok_or_else(|| refuse("it has no subject alternative name".into()))?;
-    let uris: Vec<&str> = names.value.general_names.iter().filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None }).collect();
+    let uris: Vec<&str> =
+        names.value.general_names.iter().filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None }).collect();
     let [uri] = uris.as_slice() else { return Err(refuse(format!("{} URIs where one is expected", uris.len()))) };
     let name = uri.strip_prefix(CLUSTER_URI).ok_or_else(|| refuse(format!("{uri:?} is no cluster")))?;
     let cluster = ClusterName::new(name).map_err(|error| refuse(error.to_string()))?;
