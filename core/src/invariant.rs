@@ -46,8 +46,7 @@ pub fn check_round(view: &View<'_>, changes: &[Change], now: Time) -> Vec<Violat
 }
 
 fn in_flight_after(view: &View<'_>, changes: &[Change]) -> BTreeSet<ClusterName> {
-    let mut names: BTreeSet<ClusterName> =
-        view.turns.iter().filter(|(_, turn)| is_in_flight(turn)).map(|(name, _)| name.clone()).collect();
+    let mut names: BTreeSet<ClusterName> = view.turns.iter().filter(|(_, turn)| is_in_flight(turn)).map(|(name, _)| name.clone()).collect();
     for change in changes {
         match change {
             Change::Issue(assignment) => {
@@ -84,9 +83,13 @@ fn gs_1_concurrency(view: &View<'_>, changes: &[Change], issued: &[&Assignment])
         let wave = if assignment.direction == Direction::Forward { view.head.wave } else { member.wave };
         let Some(wave) = view.snapshot.strategy.waves.get(wave) else { continue };
         let size = view.snapshot.members.values().filter(|other| other.wave == member.wave).count();
-        let limit = wave.max_concurrent.max_concurrent(size).max(wave.max_concurrent.max_concurrent(wave_size(view.snapshot, view.head.wave)));
+        let limit =
+            wave.max_concurrent.max_concurrent(size).max(wave.max_concurrent.max_concurrent(wave_size(view.snapshot, view.head.wave)));
         if after.len() > limit {
-            found.push(violation("GS-1", format!("{} in flight with {} issued, maxConcurrent of wave {} is {limit}", after.len(), assignment.cluster, wave.name)));
+            found.push(violation(
+                "GS-1",
+                format!("{} in flight with {} issued, maxConcurrent of wave {} is {limit}", after.len(), assignment.cluster, wave.name),
+            ));
         }
         if after.len() > view.fleet_room {
             found.push(violation("GS-1", format!("{} in flight, the fleet has room for {}", after.len(), view.fleet_room)));
@@ -103,19 +106,24 @@ fn gs_1_availability(view: &View<'_>, issued: &[&Assignment], now: Time) -> Vec<
     let healthy = |name: &ClusterName| is_healthy(view, name, now) && !view.turns.get(name).is_some_and(is_in_flight);
     let mut found = Vec::new();
     for (index, wave) in view.snapshot.strategy.waves.iter().enumerate() {
-        let members: Vec<&ClusterName> = view.snapshot.members.iter().filter(|(_, member)| member.wave == index).map(|(name, _)| name).collect();
+        let members: Vec<&ClusterName> =
+            view.snapshot.members.iter().filter(|(_, member)| member.wave == index).map(|(name, _)| name).collect();
         let floor = wave.min_available.min_available(members.len());
         let before = members.iter().filter(|name| healthy(name)).count();
-        let disturbed = issued.iter().filter(|a| a.direction == Direction::Forward && members.contains(&&a.cluster) && healthy(&a.cluster)).count();
+        let disturbed =
+            issued.iter().filter(|a| a.direction == Direction::Forward && members.contains(&&a.cluster) && healthy(&a.cluster)).count();
         if disturbed > 0 && before - disturbed < floor {
-            found.push(violation("GS-1", format!("wave {}: {} healthy, {disturbed} disturbed, minAvailable is {floor}", wave.name, before)));
+            found
+                .push(violation("GS-1", format!("wave {}: {} healthy, {disturbed} disturbed, minAvailable is {floor}", wave.name, before)));
         }
     }
     found
 }
 
 fn is_healthy(view: &View<'_>, name: &ClusterName, now: Time) -> bool {
-    let (Some(facts), Some(assignment)) = (view.clusters.get(name), view.releases.get(name).and_then(|r| r.assignment.as_ref())) else { return false };
+    let (Some(facts), Some(assignment)) = (view.clusters.get(name), view.releases.get(name).and_then(|r| r.assignment.as_ref())) else {
+        return false;
+    };
     facts.presence == crate::planner::Presence::Connected
         && facts.live.as_ref().is_some_and(|live| {
             live.phase == Phase::Healthy && live.generation == assignment.generation && now.0 <= live.received_at.0 + view.stale_after.0
@@ -136,12 +144,17 @@ fn gs_3_members(view: &View<'_>, issued: &[&Assignment]) -> Vec<Violation> {
 
 /// Members of a rollout never change: two looks at the same snapshot.
 pub fn gs_3_frozen(first: &Snapshot, later: &Snapshot) -> Option<Violation> {
-    (first.id == later.id && member_names(first) != member_names(later)).then(|| violation("GS-3", format!("members of {} changed", first.id)))
+    (first.id == later.id && member_names(first) != member_names(later))
+        .then(|| violation("GS-3", format!("members of {} changed", first.id)))
 }
 
 fn gs_4_pause(view: &View<'_>, issued: &[&Assignment]) -> Vec<Violation> {
     let is_stopped = !matches!(view.head.state, State::Running | State::RollingBack { .. });
-    issued.iter().filter(|_| is_stopped).map(|a| violation("GS-4", format!("{} was issued while the rollout is {:?}", a.cluster, view.head.state))).collect()
+    issued
+        .iter()
+        .filter(|_| is_stopped)
+        .map(|a| violation("GS-4", format!("{} was issued while the rollout is {:?}", a.cluster, view.head.state)))
+        .collect()
 }
 
 fn gs_5_generations(view: &View<'_>, issued: &[&Assignment]) -> Vec<Violation> {
@@ -220,9 +233,14 @@ pub fn gs_6_one_helm(runs: &[HelmRun]) -> Vec<Violation> {
     let mut found = Vec::new();
     for (n, run) in runs.iter().enumerate() {
         for other in &runs[n + 1..] {
-            let overlap = run.cluster == other.cluster && other.began < run.ended.unwrap_or(Time(u64::MAX)) && run.began < other.ended.unwrap_or(Time(u64::MAX));
+            let overlap = run.cluster == other.cluster
+                && other.began < run.ended.unwrap_or(Time(u64::MAX))
+                && run.began < other.ended.unwrap_or(Time(u64::MAX));
             if overlap {
-                found.push(violation("GS-6", format!("{}: helm ran twice at once, for generations {} and {}", run.cluster, run.generation, other.generation)));
+                found.push(violation(
+                    "GS-6",
+                    format!("{}: helm ran twice at once, for generations {} and {}", run.cluster, run.generation, other.generation),
+                ));
             }
         }
     }
@@ -236,7 +254,11 @@ pub fn gs_7_deployed_once(runs: &[HelmRun]) -> Vec<Violation> {
         *seen.entry((&run.cluster, run.generation, run.attempt)).or_default() += 1;
     }
     let doubled = seen.into_iter().filter(|(_, count)| *count > 1);
-    doubled.map(|((name, generation, attempt), count)| violation("GS-7", format!("{name}: generation {generation} attempt {attempt} was deployed {count} times"))).collect()
+    doubled
+        .map(|((name, generation, attempt), count)| {
+            violation("GS-7", format!("{name}: generation {generation} attempt {attempt} was deployed {count} times"))
+        })
+        .collect()
 }
 
 /// GS-9: the epochs that one agent obeys never fall within a lineage.

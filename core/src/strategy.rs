@@ -60,7 +60,12 @@ pub struct Each {
 
 impl Default for Each {
     fn default() -> Self {
-        Self { deadline: Span::minutes(15), ready_for: Span::seconds(10), offline_after: Span::minutes(10), relapse_after: Span::seconds(30) }
+        Self {
+            deadline: Span::minutes(15),
+            ready_for: Span::seconds(10),
+            offline_after: Span::minutes(10),
+            relapse_after: Span::seconds(30),
+        }
     }
 }
 

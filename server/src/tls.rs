@@ -31,7 +31,13 @@ pub enum Clients {
 }
 
 /// The settings of one listener.
-pub fn server_config(authority: &Authority, names: &[String], clients: Clients, alpn: &[&[u8]], now: Time) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn server_config(
+    authority: &Authority,
+    names: &[String],
+    clients: Clients,
+    alpn: &[&[u8]],
+    now: Time,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let (chain, key) = authority.server_certificate(names, now)?;
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&rustls::version::TLS13])?;

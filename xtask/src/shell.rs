@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result, bail};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 /// The top of the workspace.
 pub(crate) fn root() -> PathBuf {
@@ -42,16 +41,4 @@ pub(crate) fn output(command: &mut Command) -> Result<Output> {
 pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
-}
-
-/// Looks every 100 ms until it is so; past the deadline says what was last seen.
-pub(crate) fn wait_until(what: &str, deadline: Duration, mut look: impl FnMut() -> Result<Option<String>>) -> Result<()> {
-    let begun = Instant::now();
-    loop {
-        let Some(seen) = look()? else { return Ok(()) };
-        if begun.elapsed() > deadline {
-            bail!("{what}: not within {deadline:?}; last seen: {seen}");
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
