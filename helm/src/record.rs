@@ -159,6 +159,10 @@ pub fn secret_name(release: &str, revision: u64) -> String {
 }
 
 fn decode_json(payload: &[u8]) -> Result<Value, RecordError> {
+    decode_within(payload, MAX_RECORD_JSON)
+}
+
+fn decode_within(payload: &[u8], limit: u64) -> Result<Value, RecordError> {
     if payload.len() > SECRET_LIMIT {
         return Err(RecordError::TooLarge { bytes: payload.len(), limit: SECRET_LIMIT });
     }
@@ -167,10 +171,10 @@ fn decode_json(payload: &[u8]) -> Result<Value, RecordError> {
     let mut json = Vec::new();
     // Helm 2 and early 3 wrote some records without gzip, and Helm still reads those.
     if packed.starts_with(&[0x1f, 0x8b, 0x08]) {
-        let mut decoder = GzDecoder::new(packed.as_slice()).take(MAX_RECORD_JSON + 1);
+        let mut decoder = GzDecoder::new(packed.as_slice()).take(limit + 1);
         decoder.read_to_end(&mut json).map_err(|e| damaged("gzip", e.to_string()))?;
-        if json.len() as u64 > MAX_RECORD_JSON {
-            return Err(RecordError::ExpandsTooFar { limit: MAX_RECORD_JSON });
+        if json.len() as u64 > limit {
+            return Err(RecordError::ExpandsTooFar { limit });
         }
     } else {
         json = packed;

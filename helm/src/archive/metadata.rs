@@ -13,10 +13,10 @@ pub struct ChartMetadata {
     #[serde(default = "api_version_v1")]
     pub api_version: String,
     /// Name of the chart, `^[a-z0-9][a-z0-9-]{0,52}$`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub name: String,
     /// SemVer version as written, perhaps with a leading `v`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub version: String,
     /// Version of the application inside; free text.
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct ChartMetadata {
     #[serde(default)]
     pub deprecated: Option<bool>,
     /// Charts that it needs, from `Chart.yaml` or, in `v1`, `requirements.yaml`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub dependencies: Vec<Dependency>,
 }
 
@@ -42,7 +42,7 @@ pub struct ChartMetadata {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependency {
     /// Name of the chart.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub name: String,
     /// Range of versions.
     #[serde(default)]
@@ -54,7 +54,7 @@ pub struct Dependency {
     #[serde(default)]
     pub condition: Option<String>,
     /// Tags that switch it on or off.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub tags: Vec<String>,
     /// Key of its values, if not its name.
     #[serde(default)]
@@ -69,13 +69,22 @@ impl Dependency {
     }
 }
 
+/// A key without a value (`dependencies:`) is common, and Helm takes it for nothing.
+fn null_is_empty<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
+}
+
 fn api_version_v1() -> String {
     "v1".into()
 }
 
 #[derive(Deserialize)]
 struct Requirements {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     dependencies: Vec<Dependency>,
 }
 

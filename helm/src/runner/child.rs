@@ -73,7 +73,7 @@ pub(super) struct Ended {
     pub(super) stderr: Capture,
 }
 
-/// Ends the group when the call is dropped half-way: SIGTERM, so that helm still marks its release.
+/// Ends the group when the runtime goes away under a call.
 struct Group(Option<Pid>);
 
 impl Group {
@@ -147,8 +147,18 @@ async fn stopped(stop: Option<watch::Receiver<bool>>) {
     }
 }
 
-/// Runs a plan to its end. Dropping the future ends the child.
+/// Runs a plan to its end. Dropping the future ends the child, and somebody stays to read what it says: helm writes a line when
+/// it is told to stop, and a Go program whose reader is gone dies of that before it has marked its release as failed.
 pub(super) async fn run(plan: Plan, control: Control) -> Result<Ended, HelmError> {
+    let program = plan.program.clone();
+    let (caller, gone) = oneshot::channel::<()>();
+    let lost = |e| HelmError::Spawn { path: program, source: std::io::Error::other(e) };
+    let ended = tokio::spawn(attend(plan, control, gone)).await.map_err(lost)?;
+    drop(caller);
+    ended
+}
+
+async fn attend(plan: Plan, control: Control, gone: oneshot::Receiver<()>) -> Result<Ended, HelmError> {
     let Plan { program, args, env, folder, renewals, mut stdout } = plan;
     let mut command = Command::new(&program);
     command.args(args).env_clear().envs(env).current_dir(folder).process_group(0);
@@ -162,7 +172,12 @@ pub(super) async fn run(plan: Plan, control: Control) -> Result<Ended, HelmError
     let status = {
         let output = async { tokio::join!(stdout.fill(out), stderr.fill(err)) };
         let feeding = feed(input, renewals);
-        let stopping = stopped(control.stop);
+        let stopping = async {
+            tokio::select! {
+                () = stopped(control.stop) => {}
+                _ = gone => {}
+            }
+        };
         tokio::pin!(output, feeding, stopping);
         let mut drained = false;
         let deadline = tokio::time::sleep(control.deadline);

@@ -100,8 +100,11 @@ impl Helm {
         let documents: Vec<Vec<u8>> = documents.iter().map(|d| d.to_vec()).collect();
         blocking(path.clone(), move || {
             let private = fs::Permissions::from_mode(0o700);
-            let folder =
-                tempfile::Builder::new().permissions(private).tempdir_in(&path).map_err(|source| HelmError::Home { path, source })?;
+            let folder = tempfile::Builder::new()
+                .prefix("call-")
+                .permissions(private)
+                .tempdir_in(&path)
+                .map_err(|source| HelmError::Home { path, source })?;
             for (index, document) in documents.iter().enumerate() {
                 let path = file(folder.path(), index);
                 let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);

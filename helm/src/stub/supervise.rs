@@ -1,15 +1,16 @@
 //! The stub's one loop.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as TermSignal, SignalKind, signal};
 
 use super::args::Options;
 use super::{EXIT_HOLD, bind_to_parent, now_ms};
@@ -41,6 +42,28 @@ pub(super) async fn supervise(prefix: &[OsString], options: &Options) -> Result<
         return Ok(EXIT_HOLD);
     }
     let mut child = start(prefix, options)?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let relay = [tokio::spawn(pass_on(out, std::io::stdout())), tokio::spawn(pass_on(err, std::io::stderr()))];
+    let code = hold(&mut child, &mut lease, &mut asked, options.grace).await;
+    for stream in relay {
+        // A grandchild may hold the pipe open; what it says later is nobody's business.
+        let _ = tokio::time::timeout(LOOK, stream).await;
+    }
+    code
+}
+
+/// Passes helm's words on for as long as anybody listens, and reads them when nobody does: a Go program whose reader is gone
+/// dies of SIGPIPE when it says that it was cancelled, before it has marked its release as failed.
+async fn pass_on(from: Option<impl AsyncRead + Unpin>, mut to: impl Write) {
+    let Some(mut from) = from else { return };
+    let (mut chunk, mut heard) = (vec![0_u8; 16 << 10], true);
+    while let Ok(read @ 1..) = from.read(&mut chunk).await {
+        heard = heard && to.write_all(&chunk[..read]).and_then(|()| to.flush()).is_ok();
+    }
+}
+
+/// Holds helm until it ends or has to be ended.
+async fn hold(child: &mut Child, lease: &mut Lease, asked: &mut TermSignal, grace: Duration) -> Result<i32, String> {
     let end = loop {
         let wait = lease.left().min(LOOK);
         tokio::select! {
@@ -52,8 +75,8 @@ pub(super) async fn supervise(prefix: &[OsString], options: &Options) -> Result<
     };
     match end {
         End::Exited(code) => Ok(code),
-        End::Asked => terminate(&mut child, options.grace).await,
-        End::AgentGone | End::HoldOver => terminate(&mut child, options.grace).await.map(|_| EXIT_HOLD),
+        End::Asked => terminate(child, grace).await,
+        End::AgentGone | End::HoldOver => terminate(child, grace).await.map(|_| EXIT_HOLD),
     }
 }
 
@@ -62,7 +85,7 @@ fn start(prefix: &[OsString], options: &Options) -> Result<Child, String> {
     let own = std::env::current_exe().map_err(|e| format!("cannot find the own binary: {e}"))?;
     let mut command = Command::new(own);
     command.args(prefix).args(["--leaf", "--parent", &std::process::id().to_string(), "--"]);
-    command.args(&options.command).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(&options.command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.spawn().map_err(|e| format!("cannot start: {e}"))
 }
 
