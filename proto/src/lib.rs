@@ -1,7 +1,13 @@
 //! The wire between our processes. Generated from `proto/groundswell/v1/*.proto`; no logic.
 
 /// Package `groundswell.v1`: enrolment and agent session.
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated; the .proto files hold the documentation")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; the .proto files hold the documentation"
+)]
 pub mod v1 {
     tonic::include_proto!("groundswell.v1");
 }

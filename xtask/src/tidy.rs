@@ -47,7 +47,7 @@ const MAX_LINES: usize = 500;
 pub(crate) fn run() -> Result<()> {
     let metadata = metadata()?;
     let mut wrong = edges(&metadata);
-    wrong.extend(nowhere(&metadata));
+    wrong.extend(nowhere()?);
     wrong.extend(sources()?);
     for line in &wrong {
         say(&format!("tidy: {line}"));
@@ -105,9 +105,16 @@ fn edges(metadata: &Value) -> Vec<String> {
     wrong
 }
 
-fn nowhere(metadata: &Value) -> Vec<String> {
-    let names: BTreeSet<&str> = list(metadata, "packages").map(|package| text(package, "name")).collect();
-    NOWHERE.iter().filter(|(name, _)| names.contains(name)).map(|(name, why)| format!("{name} is in the tree: {why}")).collect()
+/// The lock file also names what no feature of ours turns on, so the tree that is built is asked, for every platform.
+fn nowhere() -> Result<Vec<String>> {
+    let args = ["tree", "--workspace", "--locked", "--target", "all", "-e", "normal,build,dev", "--prefix", "none", "--format", "{p}"];
+    let tree = output(&mut cargo(&args))?;
+    if !tree.status.success() {
+        bail!("cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
+    }
+    let text = String::from_utf8_lossy(&tree.stdout);
+    let names: BTreeSet<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    Ok(NOWHERE.iter().filter(|(name, _)| names.contains(name)).map(|(name, why)| format!("{name} is in the tree: {why}")).collect())
 }
 
 fn sources() -> Result<Vec<String>> {

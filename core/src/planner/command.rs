@@ -88,10 +88,7 @@ fn find_wave<'s>(snapshot: &'s Snapshot, head: &Head, name: Option<&str>) -> Res
 
 /// Gives a cluster another try. Leaves a halt; its wave is proved anew.
 pub fn retry(snapshot: &Snapshot, head: &Head, turns: &BTreeMap<ClusterName, Turn>, cluster: &ClusterName) -> Answer {
-    let (member, turn) = match standing(snapshot, head, turns, cluster) {
-        Ok(found) => found,
-        Err(refusal) => return Err(refusal),
-    };
+    let (member, turn) = standing(snapshot, head, turns, cluster)?;
     match turn.forward {
         Forward::Failed { .. } | Forward::TimedOut { .. } | Forward::Skipped { .. } | Forward::Owed { .. } => {}
         Forward::Waiting => return refuse(format!("{cluster} has not had its turn yet"), ""),
@@ -116,10 +113,7 @@ pub fn skip(
     why: &str,
     now: Time,
 ) -> Answer {
-    let (_, turn) = match standing(snapshot, head, turns, cluster) {
-        Ok(found) => found,
-        Err(refusal) => return Err(refusal),
-    };
+    let (_, turn) = standing(snapshot, head, turns, cluster)?;
     match turn.forward {
         Forward::Succeeded { .. } => return refuse(format!("{cluster} has succeeded"), ""),
         Forward::Skipped { .. } => return refuse(format!("{cluster} is skipped already"), ""),

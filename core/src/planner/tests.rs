@@ -382,7 +382,7 @@ fn nothing_starts_while_paused_and_work_in_flight_is_carried_over() {
     fleet.pass(Span::seconds(20));
     fleet.rest();
     assert_eq!(fleet.in_flight().len(), 0);
-    assert!(fleet.turns.get(&name("w0-2")).is_none(), "a paused rollout started a cluster");
+    assert!(!fleet.turns.contains_key(&name("w0-2")), "a paused rollout started a cluster");
 
     let mut newer = Fleet::new(&[3], |_| {});
     newer.rest();
