@@ -23,6 +23,25 @@ pub enum Command {
     Run,
     /// Read the configuration, say what it comes to, and stop before a port opens
     CheckConfig,
+    /// Work on the data folder of a server that is stopped
+    #[command(subcommand)]
+    Admin(Admin),
+}
+
+/// Work on the data folder.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Write a logical snapshot of the store to a file
+    Export {
+        /// Where to; must not exist
+        file: PathBuf,
+    },
+    /// Make a new store from a logical snapshot, of a new lineage: agents keep what they have, and generations begin above all
+    /// that they report. The old store must have been moved aside
+    Restore {
+        /// A file of <data-dir>/store/snapshots or of `admin export`
+        file: PathBuf,
+    },
 }
 
 /// Settings that a file may hold too.
@@ -82,6 +101,7 @@ Examples:
   groundswell-server                                       everything on loopback, data in ./groundswell-data
   groundswell-server --config /etc/groundswell/server.yaml
   groundswell-server check-config -c server.yaml           say what it comes to, open no port
+  groundswell-server admin restore groundswell-data/store.broken/snapshots/<newest>
   groundswell-server --names rollout.example.com --sessions-listen 0.0.0.0:7444
 
 At first start an admin token is written to <data-dir>/admin.token; the root certificate is <data-dir>/pki/root.pem.

@@ -7,6 +7,7 @@ pub mod args;
 pub mod config;
 pub mod coordinator;
 mod enrol;
+pub mod maintenance;
 pub mod metrics;
 pub mod operator;
 pub mod pki;

@@ -2,7 +2,7 @@
 
 use clap::Parser as _;
 use groundswell_server::args::{Args, Command};
-use groundswell_server::{app, config::Config};
+use groundswell_server::{app, config::Config, maintenance};
 use std::process::ExitCode;
 
 /// Wrong configuration: EX_USAGE of sysexits.h, told apart from a failure while running.
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     };
     match args.command.unwrap_or(Command::Run) {
         Command::CheckConfig => app::describe(&config),
+        Command::Admin(admin) => maintenance::run(&config, &admin),
         Command::Run => app::run(config),
     }
 }
