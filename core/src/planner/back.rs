@@ -23,6 +23,8 @@ fn wave_is_back(draft: &mut Draft<'_>, index: usize, scope: Scope) -> bool {
     let limit = wave.max_concurrent.max_concurrent(draft.members_of(index).count());
     let members: Vec<ClusterName> = draft.members_of(index).map(|(name, _)| name.clone()).collect();
     let mut is_back = true;
+    // Counted once: each count looks at every member.
+    let mut in_flight = draft.in_flight();
     for name in members {
         match draft.turn(&name).back {
             Back::None if is_in_scope(draft, &name, scope) => {}
@@ -35,14 +37,10 @@ fn wave_is_back(draft: &mut Draft<'_>, index: usize, scope: Scope) -> bool {
         if draft.is_full() {
             return false;
         }
-        is_back &= begin(draft, &name, limit);
+        is_back &= begin(draft, &name, limit, &mut in_flight);
     }
     if !is_back {
-        draft.wait(
-            wave.name.as_str(),
-            format!("going back, {} in flight, maxConcurrent is {}", draft.in_flight(), wave.max_concurrent),
-            None,
-        );
+        draft.wait(wave.name.as_str(), format!("going back, {in_flight} in flight, maxConcurrent is {}", wave.max_concurrent), None);
     }
     is_back
 }
@@ -53,7 +51,7 @@ fn is_in_scope(draft: &Draft<'_>, name: &ClusterName, scope: Scope) -> bool {
 }
 
 /// Gives one cluster its way back; true when it has none and so has ended already.
-fn begin(draft: &mut Draft<'_>, name: &ClusterName, limit: usize) -> bool {
+fn begin(draft: &mut Draft<'_>, name: &ClusterName, limit: usize, in_flight: &mut usize) -> bool {
     let at = draft.now;
     if !draft.is_member(name) {
         draft.push(Change::Back(name.clone(), Back::Left { why: "left the fleet".into() }));
@@ -80,10 +78,10 @@ fn begin(draft: &mut Draft<'_>, name: &ClusterName, limit: usize) -> bool {
     }
     // One that is in flight holds its slot already; turning it round takes none.
     let holds_a_slot = draft.turn(name).in_flight().is_some();
-    let in_flight = draft.in_flight();
-    if !holds_a_slot && (in_flight >= limit || in_flight >= draft.view().fleet_room) {
+    if !holds_a_slot && (*in_flight >= limit || *in_flight >= draft.view().fleet_room) {
         return false;
     }
+    *in_flight += usize::from(!holds_a_slot);
     draft.issue(name, Direction::Back, target);
     false
 }

@@ -49,8 +49,9 @@ pub(super) fn assign(draft: &mut Draft<'_>) {
     let mut healthy = draft.members_of(draft.head().wave).filter(|(name, _)| is_available(draft, name)).count();
     let floor = wave.min_available.min_available(size);
     let mut left = candidates.len();
+    // Counted once: each count looks at every member.
+    let mut in_flight = draft.in_flight();
     for name in candidates {
-        let in_flight = draft.in_flight();
         if in_flight >= limit {
             return draft.wait(
                 wave.name.as_str(),
@@ -77,6 +78,7 @@ pub(super) fn assign(draft: &mut Draft<'_>) {
         draft.issue(&name, Direction::Forward, draft.snapshot().target(member));
         healthy -= usize::from(was_available);
         left -= 1;
+        in_flight += 1;
     }
 }
 
