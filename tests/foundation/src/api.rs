@@ -23,7 +23,11 @@ pub struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(server: &str, authority: &str, token: &str) -> Result<Self> {
+    /// A client of `server` that trusts one root (PEM) and shows one bearer token.
+    ///
+    /// # Errors
+    /// When the root is no certificate.
+    pub fn new(server: &str, authority: &str, token: &str) -> Result<Self> {
         let authority = Certificate::from_pem(authority.as_bytes())?;
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::new_with_certs(&[authority]))
@@ -64,6 +68,22 @@ impl Api {
         let body = body.map(Value::to_string).unwrap_or_default();
         let what = || format!("{method} {}{path}", self.server);
         let mut answer = agent.run(request.body(body)?).with_context(what)?;
+        let text = answer.body_mut().read_to_string().with_context(what)?;
+        Ok((answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null)))
+    }
+
+    /// Sends bytes as they are; answers with the status and the body (null when it is not JSON).
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub fn send_bytes(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Result<(u16, Value)> {
+        let request = ureq::http::Request::builder()
+            .method(Method::from_bytes(method.as_bytes())?)
+            .uri(format!("{}{path}", self.server))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", content_type);
+        let what = || format!("{method} {}{path}", self.server);
+        let mut answer = self.agent.run(request.body(body)?).with_context(what)?;
         let text = answer.body_mut().read_to_string().with_context(what)?;
         Ok((answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null)))
     }

@@ -6,7 +6,7 @@ mod run;
 
 pub use agent::charts_dir;
 pub use programs::Programs;
-pub use run::{Ran, eventually};
+pub use run::{Ran, eventually, run};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -152,7 +152,7 @@ impl Stand {
     pub fn cli(&self, args: &[&str]) -> Result<Ran> {
         let mut command = std::process::Command::new(&self.programs.cli);
         command.args(args).envs(self.cli_env());
-        run::run(&mut command)
+        run(&mut command)
     }
 
     /// The command, which must succeed; its stdout.
@@ -170,6 +170,15 @@ impl Stand {
     pub fn cli_json(&self, args: &[&str]) -> Result<Value> {
         let text = self.cli_ok(&[args, &["-o", "json"]].concat())?;
         serde_json::from_str(&text).with_context(|| format!("{args:?} printed no JSON: {text}"))
+    }
+
+    /// The operators' listener, spoken to with the admin token.
+    ///
+    /// # Errors
+    /// When token or root cannot be read.
+    pub fn operators(&self) -> Result<crate::Api> {
+        let read = |name: &str| fs::read_to_string(self.data_dir().join(name)).with_context(|| format!("{name} of the server"));
+        crate::Api::new(&self.endpoints.operators, &read("pki/root.pem")?, read("admin.token")?.trim())
     }
 
     /// What the command needs in its environment.
@@ -190,7 +199,7 @@ impl Stand {
     pub fn helm(&self, cluster: &str, args: &[&str]) -> Result<String> {
         let mut command = std::process::Command::new(&self.binaries.helm);
         command.arg("--kubeconfig").arg(self.cluster(cluster)?.admin_kubeconfig()).args(args);
-        run::run(&mut command)?.ok()
+        run(&mut command)?.ok()
     }
 
     /// `helm history -o json` of a release; empty when there is none.

@@ -30,7 +30,11 @@ impl Ran {
     }
 }
 
-pub(crate) fn run(command: &mut Command) -> Result<Ran> {
+/// Runs a program to its end; it has no stdin.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run(command: &mut Command) -> Result<Ran> {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let line = words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("`{line}` cannot be run"))?;
