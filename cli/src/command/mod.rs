@@ -1,0 +1,97 @@
+//! One file for each command.
+
+pub(crate) mod apply;
+pub(crate) mod chart;
+pub(crate) mod check;
+pub(crate) mod cluster;
+pub(crate) mod completion;
+pub(crate) mod delete;
+pub(crate) mod documents;
+pub(crate) mod get;
+pub(crate) mod rollout;
+pub(crate) mod system;
+pub(crate) mod values;
+
+use crate::args::{Args, Command};
+use crate::client::Client;
+use crate::config;
+use crate::error::{Failure, Result};
+use crate::exit::Exit;
+use crate::output::Output;
+use clap::CommandFactory;
+use std::time::Duration;
+
+/// The environment of this process.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Does what the command line asks.
+pub(crate) fn run(args: Args, out: &mut Output) -> Result<Exit> {
+    // What needs no server.
+    match &args.command {
+        Command::Schema => return system::schema(out),
+        Command::Completion(completion) => return completion::run(completion, &mut Args::command(), out),
+        _ => {}
+    }
+    // One thread is enough for one conversation; the packing of charts has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error("cannot start the runtime", error, ""))?;
+    runtime.block_on(connected(args, out))
+}
+
+async fn connected(args: Args, out: &mut Output) -> Result<Exit> {
+    let flags = args.flags();
+    match args.command {
+        Command::Version(version) => system::version(&version, connect(&flags), out).await,
+        Command::Check(check) => check::run(&check, &flags, out).await,
+        Command::Apply(apply) => apply::apply(&apply, &connect(&flags)?, out).await,
+        Command::Plan(plan) => apply::plan(&plan, &connect(&flags)?, out).await,
+        Command::Get(get) => get::run(&get.what, &connect(&flags)?, out).await,
+        Command::Rollout(rollout) => rollout::run(&rollout, &connect(&flags)?, out).await,
+        Command::Cluster(cluster) => cluster::run(&cluster, &connect(&flags)?, out).await,
+        Command::Token(token) => cluster::token(&token, &connect(&flags)?, out).await,
+        Command::Chart(chart) => chart::run(&chart, &connect(&flags)?, out).await,
+        Command::Values(values) => values::show(&values, &connect(&flags)?, out).await,
+        Command::Set(set) => values::set(&set, &connect(&flags)?, out).await,
+        Command::Delete(delete) => delete::run(&delete, &connect(&flags)?, out).await,
+        Command::Audit(audit) => system::audit(&audit, &connect(&flags)?, out).await,
+        Command::Schema | Command::Completion(_) => Ok(Exit::Ok),
+    }
+}
+
+/// Finds the configuration and makes a client of it. Nothing is sent yet.
+pub(crate) fn connect(flags: &config::Flags) -> Result<Client> {
+    let file = config::read_file(environment)?;
+    Client::new(&config::resolve(flags, environment, &file)?)
+}
+
+/// A length of time on the command line: `90s`, `10m`, `1h30m`.
+pub(crate) fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let hint = |why: String| format!("{why}; write 90s, 10m or 1h30m");
+    groundswell_api::document::parse_span(text).map(|span| Duration::from_millis(span.0)).map_err(hint)
+}
+
+/// `key=value` on the command line.
+pub(crate) fn pair(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+/// Asks a person, where there is one; elsewhere `--yes` must have been said.
+pub(crate) fn confirm(out: &mut Output, question: &str, yes: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !out.asks {
+        return Err(Failure::usage(format!("{question}: nobody is there to be asked"), "add --yes"));
+    }
+    out.err(&format!("{question}? Type yes: "))?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if answer.trim() == "yes" { Ok(()) } else { Err(Failure::error("nothing was changed", "the answer was not yes", "")) }
+}

@@ -1,0 +1,105 @@
+//! `version`, `schema` and `audit`.
+
+use crate::client::Client;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::output::{Format, Output, cell, table};
+use groundswell_api::document;
+use groundswell_api::dto::{AuditDto, List, Object, VersionDto};
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  groundswell version -o json")]
+pub(crate) struct VersionArgs {
+    /// Ask no server
+    #[arg(long)]
+    client: bool,
+    /// Output
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  groundswell audit --limit 20\n  groundswell audit --after 1200 -o json")]
+pub(crate) struct AuditArgs {
+    /// Only records with a higher sequence number
+    #[arg(long, value_name = "SEQUENCE")]
+    after: Option<u64>,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// Output
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+pub(crate) fn schema(out: &mut Output) -> Result<Exit> {
+    out.structured(Format::Json, &document::schema())?;
+    Ok(Exit::Ok)
+}
+
+/// The server's version is asked for where one is configured; that it cannot be reached is a note, not a failure.
+pub(crate) async fn version(args: &VersionArgs, client: Result<Client>, out: &mut Output) -> Result<Exit> {
+    let own = env!("CARGO_PKG_VERSION");
+    let server = match client {
+        Ok(client) if !args.client => client.get::<Object<VersionDto>>("/v1/version", &[]).await,
+        Ok(_) => Err(crate::error::Failure::error("", "not asked", "")),
+        Err(failure) => Err(failure),
+    };
+    let known = server.as_ref().ok().map(|answer| &answer.body.body);
+    match args.output {
+        Format::Json | Format::Yaml => {
+            let value = json!({ "apiVersion": groundswell_api::dto::API_VERSION, "kind": "Versions", "client": { "version": own }, "server": known });
+            out.structured(args.output, &value)?;
+        }
+        _ => {
+            out.data(&format!("client  {own}\n"))?;
+            match (known, &server) {
+                (Some(server), _) => out.data(&format!("server  {}\n", crate::output::clean(&server.version)))?,
+                (None, Err(failure)) if !args.client => {
+                    let why = failure.errors.first().map(|error| format!("{}: {}", error.what, error.why)).unwrap_or_default();
+                    out.note(&format!("server  unknown: {}", crate::output::clean(&why)))?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+pub(crate) async fn audit(args: &AuditArgs, client: &Client, out: &mut Output) -> Result<Exit> {
+    let (after, limit) = (args.after.unwrap_or(0).to_string(), args.limit.to_string());
+    let mut query = vec![("limit", limit.as_str())];
+    if args.after.is_some() {
+        query.push(("after", after.as_str()));
+    }
+    let answer = client.get::<List<AuditDto>>("/v1/audit", &query).await?;
+    match args.output {
+        Format::Json | Format::Yaml => out.structured(args.output, &answer.raw)?,
+        format => out.data(&audit_table(&answer.body.items, format))?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn audit_table(records: &[AuditDto], format: Format) -> String {
+    if format == Format::Name {
+        return records.iter().map(|record| format!("audit/{}\n", record.sequence)).collect();
+    }
+    let wide = format == Format::Wide;
+    let header = ["SEQUENCE", "AT", "WHO", "WHAT", "SUBJECT", "DETAIL", "HASH"];
+    let rows = records.iter().map(|record| {
+        let mut row = vec![
+            cell(record.sequence.to_string()),
+            cell(record.at.to_string()),
+            cell(&record.who),
+            cell(&record.what),
+            cell(&record.subject),
+            cell(&record.detail),
+        ];
+        if wide {
+            row.push(cell(&record.hash));
+        }
+        row
+    });
+    table(&header[..if wide { 7 } else { 6 }], rows)
+}

@@ -1,0 +1,49 @@
+//! The exit codes. They are an interface: scripts branch on them, so they never change.
+
+use std::process::ExitCode;
+
+/// Why the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Done.
+    Ok = 0,
+    /// Anything without a code of its own.
+    Error = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The plan has changes; only with `--exit-code`.
+    Changes = 3,
+    /// The token is missing, wrong, or may not do this.
+    Denied = 4,
+    /// The rollout failed or was rolled back.
+    Failed = 5,
+    /// At the timeout the rollout was paused or awaited an approval.
+    Paused = 6,
+    /// At the timeout the rollout was still going.
+    Timeout = 7,
+    /// Something moved in the meantime: a revision, a plan, a newer rollout.
+    Conflict = 8,
+    /// Ctrl-C; the rollout goes on.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// The table for `--help`.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+  0    done
+  1    error
+  2    usage
+  3    the plan has changes (only with --exit-code)
+  4    the token is missing, wrong, or may not do this
+  5    the rollout failed, was aborted or was rolled back
+  6    paused or awaiting an approval at the timeout
+  7    still going at the timeout
+  8    conflict: a revision, a plan or the rollout was overtaken
+  130  interrupted; a rollout goes on by itself";
