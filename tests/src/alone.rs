@@ -21,9 +21,20 @@ pub struct Alone {
     child: Child,
     programs: Programs,
     dir: PathBuf,
-    data: PathBuf,
+    disk: Disk,
     endpoints: Value,
-    _temporary: tempfile::TempDir,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+/// Where a server's data lie.
+#[derive(Clone, Debug)]
+struct Disk {
+    /// As the server sees it.
+    data: PathBuf,
+    /// As the test sees it.
+    view: PathBuf,
+    /// Words before the server's own command line.
+    prefix: Vec<String>,
 }
 
 impl Alone {
@@ -47,15 +58,50 @@ impl Alone {
     pub fn start() -> Result<Self> {
         let temporary = tempfile::Builder::new().prefix("groundswell-alone-").tempdir()?;
         let dir = temporary.path().canonicalize()?;
-        let (programs, data) = (Programs::locate()?, dir.join("server"));
-        let child = spawn(Command::new(&programs.server).args(arguments(&data)), &dir)?;
-        let mut alone = Self { child, programs, dir, data, endpoints: Value::Null, _temporary: temporary };
+        let data = dir.join("server");
+        let disk = Disk { view: data.clone(), data, prefix: Vec::new() };
+        let mut alone = Self::spawn(dir, disk)?;
+        alone._temporary = Some(temporary);
         alone.wait_until_ready()?;
         Ok(alone)
     }
 
+    /// Starts a server whose data lie on a small disk.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_on(disk: &SmallDisk, dir: &Path) -> Result<Self> {
+        let disk = Disk { data: disk.dir.join("server"), view: disk.view().join("server"), prefix: disk.enter() };
+        let mut alone = Self::spawn(dir.to_owned(), disk)?;
+        alone.wait_until_ready()?;
+        Ok(alone)
+    }
+
+    fn spawn(dir: PathBuf, disk: Disk) -> Result<Self> {
+        let programs = Programs::locate()?;
+        // A server that was there before left its own.
+        let _ = fs::remove_file(disk.view.join("endpoints.json"));
+        let child = spawn(&mut command(&programs, &disk), &dir)?;
+        Ok(Self { child, programs, dir, disk, endpoints: Value::Null, _temporary: None })
+    }
+
+    /// Starts the server again on its data, after it has ended.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_again(&mut self) -> Result<()> {
+        let again = Self::spawn(self.dir.clone(), self.disk.clone())?;
+        let before = std::mem::replace(self, again);
+        self._temporary = before.forget();
+        self.wait_until_ready()
+    }
+
+    fn forget(mut self) -> Option<tempfile::TempDir> {
+        self._temporary.take()
+    }
+
     fn wait_until_ready(&mut self) -> Result<()> {
-        let path = self.data.join("endpoints.json");
+        let path = self.disk.view.join("endpoints.json");
         let (log, child) = (self.log(), &mut self.child);
         let ready = eventually("the server is ready", PATIENCE, || {
             if child.try_wait()?.is_some() {
@@ -87,7 +133,7 @@ impl Alone {
 
     /// The server's data folder.
     pub fn data_dir(&self) -> &Path {
-        &self.data
+        &self.disk.view
     }
 
     /// The server's log.
@@ -100,7 +146,7 @@ impl Alone {
     /// # Errors
     /// When it cannot be read.
     pub fn root_pem(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.data.join("pki/root.pem"))?)
+        Ok(fs::read_to_string(self.disk.view.join("pki/root.pem"))?)
     }
 
     /// The server, as an operator's program sees it.
@@ -108,7 +154,7 @@ impl Alone {
     /// # Errors
     /// When token or root cannot be read.
     pub fn operator(&self) -> Result<Operator> {
-        let token = fs::read_to_string(self.data.join("admin.token"))?;
+        let token = fs::read_to_string(self.disk.view.join("admin.token"))?;
         Ok(Operator::new(Api::new(self.url("operators"), &self.root_pem()?, token.trim())?))
     }
 
@@ -118,8 +164,8 @@ impl Alone {
     /// When it cannot be run.
     pub fn cli(&self, args: &[&str]) -> Result<Ran> {
         let mut command = Command::new(&self.programs.cli);
-        command.env("GROUNDSWELL_SERVER", self.url("operators")).env("GROUNDSWELL_TOKEN_FILE", self.data.join("admin.token"));
-        command.env("GROUNDSWELL_CA_FILE", self.data.join("pki/root.pem")).env("NO_COLOR", "1").args(args);
+        command.env("GROUNDSWELL_SERVER", self.url("operators")).env("GROUNDSWELL_TOKEN_FILE", self.disk.view.join("admin.token"));
+        command.env("GROUNDSWELL_CA_FILE", self.disk.view.join("pki/root.pem")).env("NO_COLOR", "1").args(args);
         run(&mut command)
     }
 
@@ -151,10 +197,9 @@ impl Alone {
     /// # Errors
     /// When it runs on.
     pub fn refuses_to_start(&self) -> Result<Ran> {
-        let mut words = vec!["20".to_owned(), self.programs.server.display().to_string()];
-        words.extend(arguments(&self.data));
         // `timeout` ends with 124 when it had to end the program.
-        let ran = run(Command::new("timeout").args(words))?;
+        let server = command(&self.programs, &self.disk);
+        let ran = run(Command::new("timeout").arg("20").arg(server.get_program()).args(server.get_args()))?;
         ensure!(ran.code != 124 && ran.code != 0, "the server started: {}{}", ran.stdout, ran.stderr);
         Ok(ran)
     }
@@ -168,6 +213,86 @@ impl Drop for Alone {
             show_tail(&self.log());
         }
     }
+}
+
+/// A disk of a few MiB in a mount namespace of its own; it goes away with this value.
+#[derive(Debug)]
+pub struct SmallDisk {
+    holder: Child,
+    dir: PathBuf,
+}
+
+impl SmallDisk {
+    /// Mounts it on a folder; nobody outside sees it there.
+    ///
+    /// # Errors
+    /// When the system gives no mount namespace.
+    pub fn mount(dir: &Path, mib: u32) -> Result<Self> {
+        fs::create_dir_all(dir)?;
+        let script = format!("mount -t tmpfs -o size={mib}m tmpfs \"$1\" && touch \"$1/.mounted\" && exec sleep 3600");
+        let mut command = Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--mount", "sh", "-c", &script, "sh"]).arg(dir).stdin(Stdio::null());
+        let holder = command.spawn().context("unshare cannot be run; it is needed for a disk that may be filled")?;
+        let mut disk = Self { holder, dir: dir.to_owned() };
+        eventually("a small disk is mounted", PATIENCE, || {
+            ensure!(disk.holder.try_wait()?.is_none() || disk.view().join(".mounted").exists(), "unshare or mount failed");
+            ensure!(disk.view().join(".mounted").exists(), "not yet");
+            Ok(())
+        })?;
+        Ok(disk)
+    }
+
+    /// The disk's root, as the test sees it.
+    pub fn view(&self) -> PathBuf {
+        let below = self.dir.strip_prefix("/").unwrap_or(&self.dir);
+        PathBuf::from(format!("/proc/{}/root", self.holder.id())).join(below)
+    }
+
+    /// Fills it to the last byte.
+    ///
+    /// # Errors
+    /// When it fails for another reason than that it is full.
+    pub fn fill(&self) -> Result<PathBuf> {
+        let path = self.view().join("ballast");
+        let mut file = fs::File::create(&path)?;
+        for size in [1 << 20, 4096, 1] {
+            let chunk = vec![0_u8; size];
+            let full = loop {
+                if let Err(error) = std::io::Write::write_all(&mut file, &chunk) {
+                    break error;
+                }
+            };
+            ensure!(full.kind() == std::io::ErrorKind::StorageFull, "{full}");
+        }
+        Ok(path)
+    }
+
+    fn enter(&self) -> Vec<String> {
+        let namespaces: &[&str] =
+            if rustix::process::geteuid().is_root() { &["--mount"] } else { &["--user", "--preserve-credentials", "--mount"] };
+        let mut words = vec!["nsenter".to_owned(), "--target".to_owned(), self.holder.id().to_string()];
+        words.extend(namespaces.iter().map(|word| (*word).to_owned()));
+        words
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+fn command(programs: &Programs, disk: &Disk) -> Command {
+    let server = programs.server.display().to_string();
+    let words = disk.prefix.iter().cloned().chain([server]).chain(arguments(&disk.data));
+    let mut words = words.collect::<Vec<_>>().into_iter();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
 }
 
 /// On ports that the system chooses.

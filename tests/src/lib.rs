@@ -11,7 +11,7 @@ pub mod helm;
 mod rollouts;
 pub mod wire;
 
-pub use alone::Alone;
+pub use alone::{Alone, SmallDisk};
 pub use chart::{Chart, digest};
 pub use document::Release;
 pub use fleet::{Fleet, NAMESPACE};

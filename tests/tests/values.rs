@@ -14,7 +14,7 @@ const EVIL: &str = "x\"\nadmin: true\n'}, {admin: true} # &x *y ((cluster_name))
 const DEFAULTS: &str = "kept: from the chart\ndropped: from the chart\nlist: [a, b, c]\nnested: {a: 1, b: 2}\n";
 
 const VALUES: &str = r#"yes: yes
-on: on
+switch: on
 text: "yes"
 octal: 0777
 modern: 0o777
@@ -94,7 +94,7 @@ fn the_chart_got_what_was_meant(fleet: &Fleet) -> Result<()> {
     for cluster in ["east-01", "west-01"] {
         let (seen, foundation) = (rendered(fleet, cluster)?, &cluster[..4]);
         let expected = [
-            ("on", json!(true)),
+            ("switch", json!(true)),
             ("octal", json!(511)),
             ("hex", json!(255)),
             ("float", json!(1000)),
