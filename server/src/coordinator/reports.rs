@@ -1,0 +1,146 @@
+//! Reports: made durable in batches, each with its audit record, before they are acknowledged.
+
+use super::records::{Key, MAX_REPORT_TEXT};
+use super::sessions::{HealthFact, SessionHandle};
+use super::state::State;
+use super::{Chain, Coordinator, CoordinatorError, Draft};
+use groundswell_core::report::Report;
+use groundswell_core::rollout::ClusterRelease;
+use std::collections::BTreeMap;
+use std::sync::Weak;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Reports that wait for a transaction: twenty full ones. Beyond that the sessions wait, and with them the agents.
+pub(super) const QUEUE: usize = 20 * 40;
+
+/// Notes of one report; the record stays below the store's 64 KiB.
+const MAX_NOTES: usize = 20;
+
+/// A report, and who waits for it to be durable.
+pub(super) struct Queued {
+    report: Report,
+    answer: oneshot::Sender<Result<(), String>>,
+}
+
+impl Coordinator {
+    /// Takes a report; durable when it returns. One about a generation or rollout that is not in force (or that came
+    /// before) is dropped, and acknowledged all the same: the agent has nothing to say that is news.
+    ///
+    /// # Errors
+    /// The session has ended, or the store failed: the agent must say it again.
+    pub async fn report(&self, session: &SessionHandle, mut report: Report) -> Result<(), CoordinatorError> {
+        self.check_session(session)?;
+        report.cluster = session.cluster().clone();
+        report.incarnation = session.incarnation().clone();
+        report.received_at = self.now();
+        bound(&mut report);
+        let health = HealthFact {
+            release: report.release.clone(),
+            rollout: report.rollout.clone(),
+            generation: report.generation,
+            phase: report.phase,
+            healthy_for: report.healthy_for,
+            helm_revision: report.helm_revision,
+        };
+        if is_news(&self.state(), &report) {
+            self.at("report.before");
+            let (answer, durable) = oneshot::channel();
+            let gone = |_| CoordinatorError::SteppedDown("reports are no longer taken".into());
+            self.reports
+                .send(Queued { report, answer })
+                .await
+                .map_err(|_| CoordinatorError::SteppedDown("reports are no longer taken".into()))?;
+            durable.await.map_err(gone)?.map_err(CoordinatorError::Cut)?;
+            self.at("report.after");
+        }
+        if self.sessions.heard(session, [health]) {
+            self.nudge();
+        }
+        Ok(())
+    }
+}
+
+/// What an agent sends is cut to what a record bears.
+fn bound(report: &mut Report) {
+    let cut = |text: &mut String| {
+        if let Some((at, _)) = text.char_indices().nth(MAX_REPORT_TEXT) {
+            text.truncate(at);
+        }
+    };
+    cut(&mut report.message);
+    report.notes.truncate(MAX_NOTES);
+    report.notes.iter_mut().for_each(cut);
+    report.chart_digest.truncate(64);
+    if let Some(adopted) = &mut report.adopted {
+        cut(&mut adopted.chart);
+    }
+}
+
+/// Whether a report is about the assignment in force and says something that was not said yet (GS-10).
+fn is_news(state: &State, report: &Report) -> bool {
+    let Some(known) = state.cluster_release(&report.release, &report.cluster) else { return false };
+    is_news_to(known, report)
+}
+
+fn is_news_to(known: &ClusterRelease, report: &Report) -> bool {
+    let Some(assignment) = &known.assignment else { return false };
+    if assignment.generation != report.generation || assignment.rollout != report.rollout {
+        return false;
+    }
+    let Some(before) = known.current_report() else { return true };
+    if before.incarnation == report.incarnation && report.sequence <= before.sequence {
+        return false;
+    }
+    // Said again after a reconnect: the same but for who says it and when.
+    let same = Report {
+        incarnation: before.incarnation.clone(),
+        sequence: before.sequence,
+        healthy_for: before.healthy_for,
+        received_at: before.received_at,
+        ..report.clone()
+    };
+    same != *before
+}
+
+/// Commits what has gathered while the last transaction was made durable.
+pub(super) async fn run(coordinator: Weak<Coordinator>, mut queue: mpsc::Receiver<Queued>, stop: CancellationToken) {
+    loop {
+        let mut batch = Vec::new();
+        let max = match coordinator.upgrade() {
+            // A record and an audit record for each.
+            Some(coordinator) => coordinator.store.max_ops() / 2,
+            None => return,
+        };
+        let taken = tokio::select! {
+            taken = queue.recv_many(&mut batch, max) => taken,
+            () = stop.cancelled() => return,
+        };
+        let Some(coordinator) = coordinator.upgrade().filter(|_| taken > 0) else { return };
+        let (reports, answers): (Vec<Report>, Vec<_>) = batch.into_iter().map(|queued| (queued.report, queued.answer)).unzip();
+        let count = reports.len() as u64;
+        let done = coordinator.write(|state, draft| Ok(store(state, draft, reports))).await;
+        coordinator.metrics.reports.inc_by(count);
+        let done = done.map_err(|error| Chain(&error).to_string());
+        for answer in answers {
+            // Who no longer waits will say it again.
+            drop(answer.send(done.clone()));
+        }
+    }
+}
+
+fn store(state: &State, draft: &mut Draft, reports: Vec<Report>) {
+    let mut changed = BTreeMap::new();
+    for report in reports {
+        let key = (report.release.clone(), report.cluster.clone());
+        let before = changed.get(&key).or_else(|| state.cluster_release(&key.0, &key.1));
+        let Some(mut known) = before.filter(|known| is_news_to(known, &report)).cloned() else { continue };
+        let detail = format!("generation {} attempt {}: {:?} {}", report.generation, report.attempt, report.phase, report.message);
+        draft.audit(report.cluster.as_str(), "report", format!("release/{}", report.release), detail);
+        known.report = Some(report);
+        changed.insert(key, known);
+    }
+    for ((release, cluster), known) in changed {
+        draft.put(&Key::ClusterRelease(release, cluster), &known);
+    }
+}

@@ -1,0 +1,86 @@
+//! Charts by digest.
+
+use crate::coordinator::records::{ChartRecord, Key};
+use crate::coordinator::state::State;
+use crate::coordinator::{Coordinator, CoordinatorError, Refused, open_blob, put_blob};
+use groundswell_core::assignment::ChartRef;
+use groundswell_core::id::Digest;
+use groundswell_helm::archive::ChartArchive;
+
+/// Names in a chart's record; more are counted, not named.
+const MAX_NAMES: usize = 200;
+
+impl Coordinator {
+    /// Checks an archive by the rules and keeps it. The same bytes again change nothing.
+    ///
+    /// # Errors
+    /// The first rule that the archive breaks, or no room.
+    pub async fn push_chart(&self, bytes: Vec<u8>, by: &str) -> Result<(Digest, ChartRecord), CoordinatorError> {
+        let blobs = self.blobs().clone();
+        let (digest, archive) = Self::blocking(move || {
+            let archive = ChartArchive::read(&bytes).map_err(|error| bad_archive(&error.to_string()))?;
+            let digest = put_blob(&blobs, &bytes)?;
+            Ok::<_, CoordinatorError>((digest, archive))
+        })
+        .await??;
+        self.write(|state, draft| {
+            if let Some(known) = state.charts.get(&digest) {
+                return Ok((digest, known.clone()));
+            }
+            let record = record(&archive, draft.now(), by);
+            draft.put(&Key::Chart(digest.clone()), &record);
+            draft.audit(by, "chart.push", format!("chart/{digest}"), format!("{}-{}", record.name, record.version));
+            Ok((digest, record))
+        })
+        .await
+    }
+
+    /// A chart's archive, read again.
+    pub(crate) async fn archive(&self, digest: &Digest) -> Result<ChartArchive, CoordinatorError> {
+        let (blobs, digest) = (self.blobs().clone(), digest.clone());
+        Self::blocking(move || {
+            let bytes = open_blob(&blobs, &digest)?;
+            ChartArchive::read(&bytes).map_err(|error| bad_archive(&error.to_string()).into())
+        })
+        .await?
+    }
+}
+
+fn bad_archive(why: &str) -> Refused {
+    Refused::invalid("GS-ARCHIVE", "the chart archive is refused", why).next("helm package <folder>, or groundswell chart push <folder>")
+}
+
+fn record(archive: &ChartArchive, now: groundswell_core::time::Time, by: &str) -> ChartRecord {
+    let metadata = &archive.metadata;
+    let crds = archive.crds();
+    ChartRecord {
+        name: metadata.name.clone(),
+        version: metadata.version.clone(),
+        app_version: metadata.app_version.clone(),
+        kube_version: metadata.kube_version.clone(),
+        size: archive.compressed_bytes,
+        crds: crds.iter().take(MAX_NAMES).map(|file| file.path.rsplit('/').next().unwrap_or(&file.path).to_owned()).collect(),
+        dependencies: archive
+            .subcharts
+            .iter()
+            .take(MAX_NAMES)
+            .map(|subchart| (subchart.metadata.name.clone(), subchart.metadata.version.clone()))
+            .collect(),
+        has_schema: archive.values_schema().is_some(),
+        pushed_at: now,
+        pushed_by: by.to_owned(),
+    }
+}
+
+/// A chart that was pushed, by its digest.
+pub(crate) fn by_digest(state: &State, digest: &Digest) -> Option<ChartRef> {
+    let record = state.charts.get(digest)?;
+    Some(ChartRef { name: record.name.clone(), version: record.version.clone(), digest: digest.clone() })
+}
+
+/// A chart that was pushed, by name and version: the newest.
+pub(crate) fn by_name(state: &State, name: &str, version: &str) -> Option<ChartRef> {
+    let same = state.charts.iter().filter(|(_, record)| record.name == name && record.version == version);
+    let (digest, _) = same.max_by_key(|(_, record)| record.pushed_at)?;
+    by_digest(state, digest)
+}
