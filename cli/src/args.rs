@@ -126,7 +126,7 @@ mod tests {
             "rollout history beacon",
             "cluster label east-01 canary=true role-",
             "cluster vars set east-01 -f vars.yaml",
-            "cluster token create --cluster east-01 -l canary=true --ttl 1h",
+            "cluster token create east-01 -l canary=true --ttl 1h",
             "cluster revoke east-01 --reason stolen --yes",
             "chart push ./beacon",
             "values beacon --cluster east-01 --reveal-origin",

@@ -79,17 +79,16 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 /// Prints a failure; the answer is what the process ends with.
 pub(crate) fn finish(done: Result<Exit>, out: &mut Output) -> Exit {
-    let failure = match done {
+    match done {
         Ok(exit) => exit_after(out.flush(), exit),
-        Err(failure) if failure.silent => return Exit::Ok,
+        Err(failure) if failure.silent => Exit::Ok,
         Err(failure) => {
             let text = show(&failure);
             // Where even stderr is gone nobody is left to be told.
             let _ = out.flush().and_then(|()| out.err(&text));
             failure.exit
         }
-    };
-    failure
+    }
 }
 
 fn exit_after(flushed: std::io::Result<()>, exit: Exit) -> Exit {

@@ -9,6 +9,8 @@ mod exit;
 mod follow;
 mod output;
 mod render;
+#[cfg(test)]
+mod testing;
 
 use clap::Parser;
 use std::process::ExitCode;

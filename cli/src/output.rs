@@ -68,6 +68,17 @@ impl Output {
         }
     }
 
+    /// Writes into buffers, as if into pipes.
+    #[cfg(test)]
+    pub(crate) fn captured(stdout: impl Write + 'static, stderr: impl Write + 'static) -> Self {
+        Self {
+            stdout: Box::new(anstream::StripStream::new(Box::new(stdout) as Box<dyn Write>)),
+            stderr: Box::new(anstream::StripStream::new(Box::new(stderr) as Box<dyn Write>)),
+            redraws: false,
+            asks: false,
+        }
+    }
+
     /// Data, as it is.
     pub(crate) fn data(&mut self, text: &str) -> io::Result<()> {
         self.stdout.write_all(text.as_bytes())?;

@@ -107,7 +107,7 @@ fn clusters(clusters: &[ClusterDto], now: Timestamp, checks: &mut Vec<Check>) {
     };
     let away: Vec<&str> = clusters.iter().filter(|c| c.presence.state == PresenceState::Offline).map(|c| c.name.as_str()).collect();
     checks.push(match (clusters.len(), away.is_empty()) {
-        (0, _) => check("clusters", Verdict::Warning, "no cluster has joined yet", "groundswell cluster token create --cluster NAME"),
+        (0, _) => check("clusters", Verdict::Warning, "no cluster has joined yet", "groundswell cluster token create NAME"),
         (n, true) => check("clusters", Verdict::Good, format!("{}, none of them offline", crate::render::clusters(n)), ""),
         (n, false) => check(
             "clusters",

@@ -90,11 +90,11 @@ pub(crate) enum VarsCommand {
 pub(crate) enum TokenCommand {
     /// Make a token with which a cluster joins; it is printed once
     #[command(
-        after_help = "Examples:\n  groundswell cluster token create --cluster east-01 -l foundation=east -l canary=true\n  groundswell cluster token create --cluster east-01 --ttl 15m > token"
+        after_help = "Examples:\n  groundswell cluster token create east-01 -l foundation=east -l canary=true\n  groundswell cluster token create east-01 --ttl 15m > token"
     )]
     Create {
-        /// The only cluster that may use it
-        #[arg(long, value_name = "NAME")]
+        /// The only cluster that may use it; whoever has the token names the cluster if it is left out
+        #[arg(value_name = "CLUSTER")]
         cluster: Option<String>,
         /// Label of the cluster that joins with it
         #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = pair)]
