@@ -36,7 +36,7 @@ pub fn check_round(view: &View<'_>, changes: &[Change], now: Time) -> Vec<Violat
     let issued: Vec<&Assignment> = changes.iter().filter_map(|change| if let Change::Issue(a) = change { Some(a) } else { None }).collect();
     let mut found = Vec::new();
     found.extend(gs_1_concurrency(view, changes, &issued));
-    found.extend(gs_1_availability(view, &issued, now));
+    found.extend(gs_1_availability(view, changes, &issued, now));
     found.extend(gs_2_reached(view, changes, &issued));
     found.extend(gs_3_members(view, &issued));
     found.extend(gs_4_pause(view, &issued));
@@ -102,8 +102,18 @@ fn wave_size(snapshot: &Snapshot, wave: usize) -> usize {
     snapshot.members.values().filter(|member| member.wave == wave).count()
 }
 
-fn gs_1_availability(view: &View<'_>, issued: &[&Assignment], now: Time) -> Vec<Violation> {
-    let healthy = |name: &ClusterName| is_healthy(view, name, now) && !view.turns.get(name).is_some_and(is_in_flight);
+fn gs_1_availability(view: &View<'_>, changes: &[Change], issued: &[&Assignment], now: Time) -> Vec<Violation> {
+    // A cluster whose work this same round found ended is disturbed no more.
+    let ended = |name: &ClusterName| {
+        changes.iter().any(|change| match change {
+            Change::Forward(of, forward) => of == name && !matches!(forward, Forward::InFlight { .. }),
+            Change::Back(of, back) => of == name && !matches!(back, Back::InFlight { .. }),
+            Change::CarriedEnded(of) => of == name,
+            _ => false,
+        })
+    };
+    let is_disturbed = |name: &ClusterName| view.turns.get(name).is_some_and(is_in_flight) && !ended(name);
+    let healthy = |name: &ClusterName| is_healthy(view, name, now) && !is_disturbed(name);
     let mut found = Vec::new();
     for (index, wave) in view.snapshot.strategy.waves.iter().enumerate() {
         let members: Vec<&ClusterName> =

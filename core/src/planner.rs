@@ -151,6 +151,13 @@ fn go_on(draft: &mut Draft<'_>) {
 
 /// The order of a rollout's decisions, on one screen.
 fn run(draft: &mut Draft<'_>) {
+    if back::is_half_done(draft) {
+        // A rollback that stopped half-way was left by `resume`, `retry` or `skip`: clusters that are back have the old version,
+        // and nothing may be promoted on them.
+        let why = "the rollback that was begun is finished first".to_owned();
+        draft.push(Change::SetState(State::RollingBack { scope: Scope::All, why }));
+        return draft.more();
+    }
     if let Some(why) = budget::exceeded(draft) {
         return stop(draft, why);
     }

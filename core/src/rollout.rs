@@ -362,6 +362,11 @@ impl Turn {
         self.attempts > 0
     }
 
+    /// Whether it was taken back, or was to be, although it had not failed by itself.
+    pub fn is_taken_back(&self) -> bool {
+        self.back != Back::None && matches!(self.forward, Forward::Succeeded { .. })
+    }
+
     /// Whether it failed or timed out.
     pub fn is_failure(&self) -> bool {
         matches!(self.forward, Forward::Failed { .. } | Forward::TimedOut { .. })

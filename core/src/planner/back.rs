@@ -17,6 +17,11 @@ pub(super) fn go(draft: &mut Draft<'_>, scope: Scope, why: &str) {
     finish(draft, scope, why);
 }
 
+/// Whether clusters that had succeeded, or were on their way, were taken back: only a rollback of all does that.
+pub(super) fn is_half_done(draft: &Draft<'_>) -> bool {
+    draft.snapshot().members.keys().any(|name| draft.turn(name).is_taken_back())
+}
+
 /// Takes one wave back; true when all of it has ended, so that the wave before it may begin.
 fn wave_is_back(draft: &mut Draft<'_>, index: usize, scope: Scope) -> bool {
     let Some(wave) = draft.snapshot().strategy.waves.get(index) else { return true };

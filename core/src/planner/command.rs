@@ -2,7 +2,7 @@
 
 use super::Change;
 use crate::id::{ClusterName, Digest};
-use crate::rollout::{Approval, Carried, Forward, Head, Outcome, Scope, Snapshot, State, Turn};
+use crate::rollout::{Approval, Back, Carried, Forward, Head, Outcome, Scope, Snapshot, State, Turn};
 use crate::strategy::Wave;
 use crate::time::{Span, Time};
 use std::collections::BTreeMap;
@@ -89,13 +89,16 @@ fn find_wave<'s>(snapshot: &'s Snapshot, head: &Head, name: Option<&str>) -> Res
 /// Gives a cluster another try. Leaves a halt; its wave is proved anew.
 pub fn retry(snapshot: &Snapshot, head: &Head, turns: &BTreeMap<ClusterName, Turn>, cluster: &ClusterName) -> Answer {
     let (member, turn) = standing(snapshot, head, turns, cluster)?;
+    if is_half_back(turns) {
+        return back_again(head, cluster, &turn, Back::None);
+    }
     match turn.forward {
         Forward::Failed { .. } | Forward::TimedOut { .. } | Forward::Skipped { .. } | Forward::Owed { .. } => {}
         Forward::Waiting => return refuse(format!("{cluster} has not had its turn yet"), ""),
         Forward::InFlight { .. } => return refuse(format!("{cluster} is at it"), ""),
         Forward::Succeeded { .. } => return refuse(format!("{cluster} has succeeded"), ""),
     }
-    let mut changes = vec![Change::Forward(cluster.clone(), Forward::Waiting), Change::Back(cluster.clone(), crate::rollout::Back::None)];
+    let mut changes = vec![Change::Forward(cluster.clone(), Forward::Waiting), Change::Back(cluster.clone(), Back::None)];
     if member < head.wave {
         changes.push(Change::Reopen(member));
     }
@@ -114,6 +117,9 @@ pub fn skip(
     now: Time,
 ) -> Answer {
     let (_, turn) = standing(snapshot, head, turns, cluster)?;
+    if is_half_back(turns) {
+        return back_again(head, cluster, &turn, Back::Left { why: format!("skipped by {by}: {why}") });
+    }
     match turn.forward {
         Forward::Succeeded { .. } => return refuse(format!("{cluster} has succeeded"), ""),
         Forward::Skipped { .. } => return refuse(format!("{cluster} is skipped already"), ""),
@@ -126,6 +132,23 @@ pub fn skip(
     let mut changes = vec![Change::Forward(cluster.clone(), skipped)];
     changes.extend(leave_halt(head));
     Ok(changes)
+}
+
+/// Whether a rollback of all clusters was begun; then the way on is back.
+fn is_half_back(turns: &BTreeMap<ClusterName, Turn>) -> bool {
+    turns.values().any(Turn::is_taken_back)
+}
+
+/// Deals with a cluster whose way back failed, and goes on going back.
+fn back_again(head: &Head, cluster: &ClusterName, turn: &Turn, back: Back) -> Answer {
+    if !matches!(turn.back, Back::Failed { .. }) {
+        return refuse(
+            format!("{} is half taken back, and {cluster} is not what stopped that", head.id),
+            "retry or skip a cluster whose way back failed, or abort",
+        );
+    }
+    let why = format!("{cluster} was dealt with");
+    Ok(vec![Change::Back(cluster.clone(), back), Change::SetState(State::RollingBack { scope: Scope::All, why })])
 }
 
 fn leave_halt(head: &Head) -> Option<Change> {
@@ -180,7 +203,7 @@ pub fn supersede(turns: &BTreeMap<ClusterName, Turn>, by: &crate::id::RolloutId,
     let carried = turns.iter().filter_map(|(name, turn)| {
         let generation = turn.in_flight()?;
         let until = match (&turn.back, &turn.forward, &turn.carried) {
-            (crate::rollout::Back::InFlight { until, .. }, _, _) => *until,
+            (Back::InFlight { until, .. }, _, _) => *until,
             (_, Forward::InFlight { until, .. }, _) => *until,
             (_, _, Some(carried)) => carried.until,
             _ => return None,

@@ -408,3 +408,51 @@ fn an_old_report_or_stale_health_proves_nothing() {
     fleet.rest();
     assert_eq!(fleet.head.wave, 0, "promoted on health that was two minutes old");
 }
+
+#[test]
+fn a_rollback_that_failed_half_way_is_finished_and_never_promoted_over() {
+    let mut fleet = Fleet::new(&[1, 1], |_| {});
+    for cluster in ["w0-0", "w1-0"] {
+        let good = LastGood { content: Some(content(1)), helm_revision: 1, rollout: None, chart: String::new() };
+        fleet.releases.insert(name(cluster), ClusterRelease { last_good: Some(good), ..ClusterRelease::default() });
+    }
+    fleet.run();
+    let changes = command::undo(&fleet.head, "ann", "").unwrap();
+    apply(&changes, &mut fleet.head, &mut fleet.turns, &mut fleet.releases);
+    fleet.rest();
+    fleet.report(&name("w1-0"), Phase::Failed, "no");
+    fleet.run();
+    assert!(matches!(fleet.head.state, State::Halted { .. }), "{:?}", fleet.head.state);
+    let changes = command::resume(&fleet.head).unwrap();
+    apply(&changes, &mut fleet.head, &mut fleet.turns, &mut fleet.releases);
+    fleet.run();
+    assert!(matches!(fleet.head.state, State::Halted { .. }), "resumed into {:?} with clusters that are back", fleet.head.state);
+    assert!(command::retry(&fleet.snapshot, &fleet.head, &fleet.turns, &name("w0-0")).is_err());
+    let changes = command::retry(&fleet.snapshot, &fleet.head, &fleet.turns, &name("w1-0")).unwrap();
+    apply(&changes, &mut fleet.head, &mut fleet.turns, &mut fleet.releases);
+    fleet.run();
+    assert_eq!(fleet.outcome(), Some(Outcome::RolledBack));
+    assert!(matches!(fleet.turns[&name("w1-0")].back, Back::Done { .. }));
+}
+
+#[test]
+fn min_available_counts_a_cluster_that_the_same_round_found_done() {
+    let mut fleet = Fleet::new(&[3], |strategy| {
+        strategy.waves[0].max_concurrent = Limit::Count(1);
+        strategy.waves[0].min_available = Limit::Count(2);
+    });
+    for cluster in ["w0-0", "w0-1", "w0-2"] {
+        let cluster = name(cluster);
+        fleet.releases.insert(cluster.clone(), ClusterRelease::default());
+        let mut before = Fleet::new(&[3], |_| {});
+        before.rest();
+        let mut assignment = before.releases[&name("w0-0")].assignment.clone().unwrap();
+        (assignment.cluster, assignment.rollout) = (cluster.clone(), RolloutId("beacon-0".into()));
+        fleet.releases.get_mut(&cluster).unwrap().generation = assignment.generation;
+        fleet.releases.get_mut(&cluster).unwrap().assignment = Some(assignment);
+        fleet.report(&cluster, Phase::Healthy, "healthy");
+    }
+    // `round` holds each of its plans against the invariants.
+    fleet.run();
+    assert_eq!((fleet.outcome(), fleet.most_in_flight), (Some(Outcome::Succeeded), 1));
+}
