@@ -1,6 +1,6 @@
 //! What the tasks tell each other: the newest word of each release, never a queue. Bounded by the number of releases.
 
-use groundswell_core::agent::{Entry, Next, Observed, Permit};
+use groundswell_core::agent::{Entry, Next, Observed, Permit, Step};
 use groundswell_core::assignment::Target;
 use groundswell_core::id::{Generation, ReleaseName};
 use groundswell_core::report::Phase;
@@ -62,6 +62,10 @@ impl Board {
         let place = inner.places.entry(entry.assignment.release.clone()).or_default();
         if let Some(known) = &mut place.status {
             report.sequence = known.report.sequence;
+            if is_passing(&next.step) && known.report.generation == report.generation && known.report.phase == report.phase {
+                // Gone in a moment: each report is a write to the server's disk, in each cluster of a fleet.
+                report.message.clone_from(&known.report.message);
+            }
             if known.report == report {
                 known.healthy_since = healthy_since;
                 return;
@@ -156,6 +160,11 @@ impl Board {
         let inner = self.lock();
         inner.places.iter().filter_map(|(release, place)| Some((release.clone(), place.status.as_ref()?.report.phase()))).collect()
     }
+}
+
+/// Whether a step takes a moment and its name tells the operator nothing that the phase does not.
+fn is_passing(step: &Step) -> bool {
+    !matches!(step, Step::RunHelm { .. } | Step::Unlock { .. } | Step::Watch { .. } | Step::Wait | Step::Rest)
 }
 
 fn healthy_for(status: &Status) -> u64 {

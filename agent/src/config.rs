@@ -82,7 +82,7 @@ fn url(flag: &'static str, value: &str) -> Result<Uri, ConfigError> {
         return Err(bad("it does not begin with https://"));
     }
     match (uri.host(), uri.port_u16()) {
-        (None, _) => Err(bad("it names no host")),
+        (None | Some(""), _) => Err(bad("it names no host")),
         (_, None) => Err(bad("it names no port")),
         _ => Ok(uri),
     }
