@@ -35,7 +35,7 @@ pub struct TokenWish {
 /// A token that was just made.
 #[derive(Clone)]
 pub struct NewToken {
-    /// `<id>.<secret>.<pin>`, printed once.
+    /// `gs1.<id>.<secret>.<pin>`, printed once.
     pub token: String,
     /// What it is called.
     pub id: String,

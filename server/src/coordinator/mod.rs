@@ -12,6 +12,7 @@ pub mod enrolment;
 mod error;
 mod mirror;
 pub mod operators;
+pub mod permits;
 pub mod records;
 pub mod reports;
 pub mod sessions;
@@ -19,10 +20,13 @@ pub mod state;
 pub mod submit;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{CoordinatorError, NotAdmitted, OpenError, RedeemError, RefusalKind, Refused};
-pub use sessions::{AttachFacts, Closed, Found, HealthFact, PermitAnswer, SessionHandle};
+pub use permits::PermitAnswer;
+pub use sessions::{AttachFacts, Closed, Found, HealthFact, SessionHandle};
 
 use crate::metrics::Metrics;
 use crate::task;
