@@ -5,6 +5,7 @@ pub(crate) mod lease;
 pub(crate) mod objects;
 pub(crate) mod records;
 pub(crate) mod secrets;
+pub(crate) mod stuck;
 
 use crate::config::ClusterConfig;
 use anyhow::Context as _;

@@ -17,6 +17,8 @@ const AT_ONCE: usize = 8;
 pub(crate) struct Look {
     pub(crate) healthy: bool,
     pub(crate) message: String,
+    /// StatefulSets that are not ready, as namespace and name.
+    pub(crate) waiting_sets: Vec<(String, String)>,
 }
 
 /// The objects of one revision's manifest, hooks not among them.
@@ -64,7 +66,11 @@ impl Objects {
         }
         judged.sort_by(|(a, _), (b, _)| a.cmp(b));
         let health = summarise(&judged);
-        Look { healthy: health.healthy, message: health.summary }
+        let sets =
+            health.waiting.iter().map(|unready| &unready.object).filter(|object| object.group == "apps" && object.kind == "StatefulSet");
+        let namespace = |object: &ObjectRef| object.namespace.clone().unwrap_or_else(|| self.namespace.clone());
+        let waiting_sets = sets.map(|object| (namespace(object), object.name.clone())).collect();
+        Look { healthy: health.healthy, message: health.summary, waiting_sets }
     }
 
     async fn learn(&mut self, reference: &ObjectRef) {

@@ -2,10 +2,11 @@
 
 use super::{Tenure, hands, now};
 use crate::cluster::objects::Objects;
+use crate::cluster::stuck;
 use crate::keeper::KeeperError;
 use crate::link::told;
 use groundswell_core::agent::{Entry, HealthSeen, HelmCall, Next, Observed, Step, next};
-use groundswell_core::assignment::Target;
+use groundswell_core::assignment::{Direction, Target};
 use groundswell_core::id::{Generation, ReleaseName};
 use groundswell_core::report::Phase;
 use groundswell_core::time::Span;
@@ -22,6 +23,8 @@ const YOUNG: Duration = Duration::from_secs(120);
 const SELDOM: Duration = Duration::from_secs(5);
 /// Between two looks for another helm's work.
 const DRIFT: Duration = Duration::from_secs(60);
+/// A StatefulSet gets so long to go on by itself before a pod that holds it up is deleted.
+const HELP: Duration = Duration::from_secs(3);
 /// At rest nothing is due; this only bounds what a lost nudge costs.
 const REST: Duration = Duration::from_secs(60);
 
@@ -32,6 +35,9 @@ struct Watching {
     healthy_since: Option<Instant>,
     drift_due: Instant,
     drift: Option<String>,
+    /// When StatefulSets that are held up are next helped.
+    help_due: Instant,
+    helped: Vec<String>,
 }
 
 pub(crate) struct Worker {
@@ -91,6 +97,7 @@ impl Worker {
         if let Some(drift) = watching.and_then(|watching| watching.drift.as_ref()) {
             entry.note(drift);
         }
+        watching.iter().flat_map(|watching| &watching.helped).for_each(|helped| entry.note(helped));
         self.tenure.board.say(&entry, next, &self.seen, healthy_since);
     }
 
@@ -174,6 +181,15 @@ impl Worker {
                 watching.drift = drift(latest, revision);
             }
         }
+        if entry.assignment.direction == Direction::Back && watching.help_due <= Instant::now() {
+            watching.help_due = Instant::now() + HELP;
+            for (namespace, name) in &look.waiting_sets {
+                match stuck::release(&self.tenure.client, namespace, name).await {
+                    Ok(helped) => watching.helped.extend(helped),
+                    Err(error) => tracing::warn!(release = %self.release, "StatefulSet {name}: {}", told(&error)),
+                }
+            }
+        }
         let healthy_for = Span(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
         let seen = HealthSeen { revision, healthy: look.healthy, healthy_for, message: look.message };
         // A change is said at once; the same again is looked at after a while.
@@ -190,7 +206,11 @@ impl Worker {
             .map_err(|error| told(&error))
             .and_then(|record| Objects::new(self.tenure.client.clone(), entry.assignment.namespace.as_str(), &record.manifest));
         match objects {
-            Ok(objects) => Some(Watching { revision, objects, healthy_since: None, drift_due: Instant::now(), drift: None }),
+            Ok(objects) => {
+                let now = Instant::now();
+                let help_due = now + HELP;
+                Some(Watching { revision, objects, healthy_since: None, drift_due: now, drift: None, help_due, helped: Vec::new() })
+            }
             Err(why) => {
                 tracing::warn!(release = %self.release, revision, "the objects of the release are not known: {why}");
                 self.pause(AGAIN).await;
