@@ -1,6 +1,6 @@
 //! The command line. Grammar of kubectl and Helm; every command shows an example.
 
-use crate::command::{apply, chart, check, cluster, completion, delete, get, rollout, system, values};
+use crate::command::{apply, chart, check, cluster, completion, delete, get, rollout, system, token, values};
 use crate::config::Flags;
 use crate::exit;
 use crate::output::Colour;
@@ -65,9 +65,9 @@ pub(crate) enum Command {
     Set(values::SetArgs),
     /// Take a release away, in waves
     Delete(delete::DeleteArgs),
-    /// Tokens with which clusters join; the same as `cluster token`
+    /// Tokens for people and scripts; those with which clusters join are under `cluster token`
     #[command(subcommand)]
-    Token(cluster::TokenCommand),
+    Token(token::TokenCommand),
     /// Who did what, when
     Audit(system::AuditArgs),
     /// Check configuration, connection, token and fleet, with a fix for what is wrong
@@ -127,6 +127,7 @@ mod tests {
             "cluster label east-01 canary=true role-",
             "cluster vars set east-01 -f vars.yaml",
             "cluster token create east-01 -l canary=true --ttl 1h",
+            "token create ci --role operator",
             "cluster revoke east-01 --reason stolen --yes",
             "chart push ./beacon",
             "values beacon --cluster east-01 --reveal-origin",

@@ -3,7 +3,7 @@
 use crate::config::{Connection, read_token};
 use crate::error::{Failure, Result, chain};
 use crate::exit::Exit;
-use groundswell_api::dto::{ErrorBody, ErrorDto};
+use groundswell_api::dto::{ErrorBody, ErrorDto, List};
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +18,9 @@ const ANSWER: Duration = Duration::from_secs(60);
 const PUSH: Duration = Duration::from_secs(600);
 /// 10,000 clusters at 3 KB; anything larger is not an answer of ours.
 const MAX_ANSWER: usize = 32 << 20;
+
+/// At the server's 1,000 for each page, ten times the clusters that a server can bear.
+const MAX_PAGES: usize = 1_000;
 
 /// A connection to one server.
 pub(crate) struct Client {
@@ -58,6 +61,26 @@ impl Client {
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer<T>> {
         self.get_within(path, query, ANSWER).await
+    }
+
+    /// A whole list, page by page: what is printed is never cut short.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer<List<T>>> {
+        let mut whole = self.get::<List<T>>(path, query).await?;
+        for _ in 0..MAX_PAGES {
+            let Some(next) = whole.body.next.take() else { break };
+            let query: Vec<(&str, &str)> = query.iter().copied().chain([("next", next.as_str())]).collect();
+            let mut page = self.get::<List<T>>(path, &query).await?;
+            whole.body.items.append(&mut page.body.items);
+            whole.body.next = page.body.next;
+            let raw_items = page.raw.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+            if let Some(items) = whole.raw.get_mut("items").and_then(Value::as_array_mut) {
+                items.extend(raw_items);
+            }
+        }
+        if let Some(raw) = whole.raw.as_object_mut() {
+            raw.remove("next");
+        }
+        Ok(whole)
     }
 
     /// A long poll: the server may take `wait` before it answers.

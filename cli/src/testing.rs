@@ -162,6 +162,20 @@ fn json_is_what_the_server_sent() {
 }
 
 #[test]
+fn a_list_is_read_to_its_end() {
+    let page = |names: &[&str], next: Option<&str>| {
+        let items: Vec<Value> = names.iter().map(|name| json!({"name": name, "presence": {"state": "online"}})).collect();
+        (200, json!({"apiVersion": "groundswell.dev/v1alpha1", "kind": "ClusterList", "items": items, "next": next}))
+    };
+    let script = || vec![page(&["a", "b"], Some("b")), page(&["c"], None)];
+    let names = run("get clusters -l x -o name", script());
+    assert_eq!(names.stdout, "cluster/a\ncluster/b\ncluster/c\n");
+    assert_eq!(names.requests[1].0, "GET /v1/clusters?selector=x&next=b");
+    let whole: Value = serde_json::from_str(&run("get clusters -o json", script()).stdout).unwrap();
+    assert_eq!((whole["items"].as_array().map(Vec::len), whole.get("next")), (Some(3), None));
+}
+
+#[test]
 fn apply_sends_documents_with_what_lies_beside_them() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("r.yaml");

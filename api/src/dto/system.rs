@@ -54,3 +54,29 @@ pub struct AuditDto {
     /// SHA-256 over this record and the hash of the one before.
     pub hash: String,
 }
+
+/// `POST /v1/operators`: a token for a person or a script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OperatorRequest {
+    /// Whose it is, for the audit log.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// An operator's token that was just made; the only answer that ever carries it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorTokenDto {
+    /// Whose it is.
+    pub name: String,
+    /// The token itself. Not stored, so never to be had again.
+    pub token: String,
+}
+
+impl std::fmt::Debug for OperatorTokenDto {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OperatorTokenDto").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -85,7 +85,7 @@ async fn server(client: &Client, checks: &mut Vec<Check>) {
     if let (Some(user), Some(role)) = (&version.user, version.role) {
         checks.push(check("token", Verdict::Good, format!("the token is {user}'s, role {}", format!("{role:?}").to_lowercase()), ""));
     }
-    match client.get::<List<ClusterDto>>("/v1/clusters", &[]).await {
+    match client.list::<ClusterDto>("/v1/clusters", &[]).await {
         Ok(answer) => clusters(&answer.body.items, Timestamp::now(), checks),
         Err(failure) => failed("clusters", failure, checks),
     }

@@ -1,4 +1,4 @@
-//! `cluster` and `token`.
+//! `cluster`.
 
 use super::get::{self, ClustersArgs, show};
 use super::{confirm, duration, pair};
@@ -141,7 +141,7 @@ pub(crate) async fn run(command: &ClusterCommand, client: &Client, out: &mut Out
     }
 }
 
-pub(crate) async fn token(command: &TokenCommand, client: &Client, out: &mut Output) -> Result<Exit> {
+async fn token(command: &TokenCommand, client: &Client, out: &mut Output) -> Result<Exit> {
     match command {
         TokenCommand::Create { cluster, labels, ttl, uses, output } => {
             let request = TokenRequest {

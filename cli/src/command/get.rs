@@ -73,7 +73,7 @@ pub(crate) async fn run(what: &Get, client: &Client, out: &mut Output) -> Result
             show(&answer, *output, out, |body| lists::releases(std::slice::from_ref(&body.body), *output, now))
         }
         Get::Releases { name: None, output } => {
-            let answer = client.get::<List<ReleaseDto>>("/v1/releases", &[]).await?;
+            let answer = client.list::<ReleaseDto>("/v1/releases", &[]).await?;
             show(&answer, *output, out, |body| lists::releases(&body.items, *output, now))
         }
         Get::Rollouts { name: Some(id), output, .. } => {
@@ -103,7 +103,7 @@ pub(crate) async fn clusters(args: &ClustersArgs, client: &Client, out: &mut Out
     }
     let selector = args.selector.as_ref().map(ToString::to_string);
     let query: Vec<(&str, &str)> = selector.as_deref().map(|selector| ("selector", selector)).into_iter().collect();
-    let answer = client.get::<List<ClusterDto>>("/v1/clusters", &query).await?;
+    let answer = client.list::<ClusterDto>("/v1/clusters", &query).await?;
     show(&answer, args.output, out, |body| lists::clusters(&body.items, args.output, args.all, Timestamp::now()))
 }
 

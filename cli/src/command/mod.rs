@@ -10,6 +10,7 @@ pub(crate) mod documents;
 pub(crate) mod get;
 pub(crate) mod rollout;
 pub(crate) mod system;
+pub(crate) mod token;
 pub(crate) mod values;
 
 use crate::args::{Args, Command};
@@ -52,7 +53,7 @@ async fn connected(args: Args, out: &mut Output) -> Result<Exit> {
         Command::Get(get) => get::run(&get.what, &connect(&flags)?, out).await,
         Command::Rollout(rollout) => rollout::run(&rollout, &connect(&flags)?, out).await,
         Command::Cluster(cluster) => cluster::run(&cluster, &connect(&flags)?, out).await,
-        Command::Token(token) => cluster::token(&token, &connect(&flags)?, out).await,
+        Command::Token(token) => token::run(&token, &connect(&flags)?, out).await,
         Command::Chart(chart) => chart::run(&chart, &connect(&flags)?, out).await,
         Command::Values(values) => values::show(&values, &connect(&flags)?, out).await,
         Command::Set(set) => values::set(&set, &connect(&flags)?, out).await,
