@@ -17,4 +17,5 @@ mod pod;
 pub mod records;
 pub mod rest;
 pub mod rng;
+pub mod script;
 pub mod world;

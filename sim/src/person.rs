@@ -173,6 +173,13 @@ impl World {
         }
     }
 
+    /// Plans now, until nothing is left to do at this moment.
+    pub fn plan_now(&mut self) {
+        if let Some(number) = self.leader_number() {
+            self.plan_all(number);
+        }
+    }
+
     /// Whether a plan at this moment changes anything; what it changes is then done.
     pub fn would_change(&mut self) -> bool {
         let Some(number) = self.leader_number() else { return true };

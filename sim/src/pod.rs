@@ -139,8 +139,8 @@ impl World {
         if seen.generation != entry.assignment.generation {
             seen.generation = entry.assignment.generation;
             seen.asked_at = None;
-            let Observed { history, helm_running, helm_end, health, .. } = std::mem::take(&mut seen.observed);
-            seen.observed = Observed { history, helm_running, helm_end, health, ..Observed::default() };
+            let Observed { helm_running, helm_end, health, .. } = std::mem::take(&mut seen.observed);
+            seen.observed = Observed { helm_running, helm_end, health, ..Observed::default() };
         }
         (seen.observed.holds_lease, seen.observed.predecessor_gone) = (lease, clear);
         for _ in 0..8 {

@@ -99,10 +99,11 @@ impl World {
                     let has = ledger.map(|entry| (entry.assignment.generation, &entry.phase));
                     return Some(format!("GS-8: {name} does not have generation {} of {release}, but {has:?}", known.generation));
                 }
-                if known.assignment.is_some() && ledger.is_some_and(|entry| entry.operation.is_some()) {
-                    let (site, entry) = (self.site(name).unwrap_or_default(), ledger);
-                    let helm = self.sites[site].helm.get(release).map(|helm| &helm.history);
-                    return Some(format!("{name} is at it: {} {entry:?} {helm:?}", self.words_of(site, release)));
+                // What a person aborted before its helm began stays asking for a permit.
+                let aborted = known.assignment.as_ref().and_then(|assignment| leader.records.heads.get(&assignment.rollout));
+                let aborted = aborted.is_some_and(|head| matches!(head.state, State::Ended { outcome: Outcome::Aborted, .. }));
+                if !aborted && ledger.is_some_and(|entry| entry.operation.is_some()) {
+                    return Some(format!("{name} is at it: {}", self.words_of(self.site(name).unwrap_or_default(), release)));
                 }
             }
         }
