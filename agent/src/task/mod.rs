@@ -8,6 +8,7 @@ pub(crate) mod session;
 pub(crate) mod worker;
 
 use crate::board::Board;
+use crate::cluster::lease::HOLD;
 use crate::cluster::records::Records;
 use crate::cluster::secrets::Secrets;
 use crate::config::Config;
@@ -17,6 +18,7 @@ use crate::keeper::Keeper;
 use groundswell_core::id::ReleaseName;
 use groundswell_core::time::Time;
 use groundswell_helm::runner::Helm;
+use groundswell_helm::stub::now_ms;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -60,6 +62,12 @@ impl Tenure {
             });
         }
         nudge.notify_one();
+    }
+
+    /// Whether the Lease was renewed lately enough to act on.
+    pub(crate) fn holds_lease(&self) -> bool {
+        let renewed = self.helm.stub.as_ref().map(|stub| *stub.renewals.borrow());
+        renewed.is_some_and(|at| Duration::from_millis(now_ms().saturating_sub(at)) < HOLD)
     }
 
     /// A job came to its end: the tenure is over, whatever the reason. Nothing ends in silence.

@@ -84,8 +84,9 @@ impl Worker {
             self.generation = entry.assignment.generation;
             self.seen = Observed::default();
         }
-        // A worker lives within a tenure: it exists because the Lease was won, which takes as long as a predecessor needs.
-        self.seen.holds_lease = true;
+        // A worker lives within a tenure: it exists because the Lease was won, which takes as long as a predecessor needs. But a
+        // process that was stopped for a while finds out only later that its Lease went on.
+        self.seen.holds_lease = self.tenure.holds_lease();
         self.seen.predecessor_gone = true;
         self.seen.permit = self.tenure.board.permit(&self.release, self.generation);
     }
