@@ -128,8 +128,10 @@ async fn enrol(server: &Server) -> Result<Vec<Identity>> {
     for many in names.chunks(USES) {
         let uses = many.len().to_string();
         let token = server.cli(&["cluster", "token", "create", "--uses", &uses, "-l", "bench=true"])?.trim().to_owned();
-        // The pin behind the second dot is for the agent only.
-        let token = token.rsplit_once('.').context("a token without a pin")?.0.to_owned();
+        // `gs1.<id>.<secret>.<pin>`: the server gets id and secret.
+        let parts: Vec<&str> = token.split('.').collect();
+        let [_, id, secret, _] = parts.as_slice() else { bail!("a token of {} parts", parts.len()) };
+        let token = format!("{id}.{secret}");
         for few in many.chunks(FROM_ONE_ADDRESS) {
             address += 1;
             let (few, token, tls, from) = (few.to_vec(), token.clone(), Arc::clone(&tls), Ipv4Addr::from(address));
