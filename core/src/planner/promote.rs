@@ -146,6 +146,12 @@ fn finish(draft: &mut Draft<'_>) -> bool {
         draft.push(Change::SetState(State::Halted { why }));
         return true;
     }
+    // A cluster of an earlier wave that was owed and came back may still be at it: an end would lose its slot and its outcome.
+    let at_it = draft.in_flight();
+    if at_it > 0 {
+        draft.wait("rollout", format!("every wave is done, but {at_it} clusters that came back are in flight"), None);
+        return false;
+    }
     for name in draft.snapshot().members.keys() {
         let Forward::Owed { why, at } = draft.turn(name).forward.clone() else { continue };
         if draft.release(name).debt.as_ref().is_some_and(|debt| debt.rollout == draft.head().id) {

@@ -456,3 +456,24 @@ fn min_available_counts_a_cluster_that_the_same_round_found_done() {
     fleet.run();
     assert_eq!((fleet.outcome(), fleet.most_in_flight), (Some(Outcome::Succeeded), 1));
 }
+
+#[test]
+fn a_rollout_does_not_end_while_a_cluster_that_came_back_is_in_flight() {
+    let mut fleet = Fleet::new(&[2, 1], |strategy| strategy.waves[0].may_be_owed = true);
+    fleet.clusters.get_mut(&name("w0-1")).unwrap().presence = Presence::Away { since: Time(0) };
+    fleet.rest();
+    fleet.report(&name("w0-0"), Phase::Healthy, "healthy");
+    fleet.pass(Span::minutes(1));
+    fleet.rest();
+    assert_eq!(fleet.head.wave, 1);
+    fleet.report(&name("w1-0"), Phase::Healthy, "healthy");
+    fleet.clusters.get_mut(&name("w0-1")).unwrap().presence = Presence::Connected;
+    fleet.rest();
+    assert_eq!(fleet.in_flight(), [name("w0-1"), name("w1-0")]);
+    fleet.pass(Span::minutes(2));
+    fleet.rest();
+    assert_eq!((fleet.head.wave, fleet.head.state.clone()), (2, State::Running));
+    fleet.report(&name("w0-1"), Phase::Healthy, "healthy");
+    fleet.run();
+    assert_eq!(fleet.outcome(), Some(Outcome::Succeeded));
+}
