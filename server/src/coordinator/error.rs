@@ -42,7 +42,7 @@ pub struct Refused {
     /// Its kind.
     pub kind: RefusalKind,
     /// What the operator reads.
-    pub error: ErrorDto,
+    pub error: Box<ErrorDto>,
 }
 
 impl Refused {
@@ -63,7 +63,7 @@ impl Refused {
 
     /// Any kind.
     pub fn new(kind: RefusalKind, code: &str, what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { kind, error: ErrorDto { code: code.to_owned(), what: what.into(), why: why.into(), ..ErrorDto::default() } }
+        Self { kind, error: Box::new(ErrorDto { code: code.to_owned(), what: what.into(), why: why.into(), ..ErrorDto::default() }) }
     }
 
     /// With its place in what was sent.
@@ -84,7 +84,7 @@ impl Refused {
     pub fn all(refusals: Vec<Self>) -> Option<Self> {
         let mut refusals = refusals.into_iter();
         let mut first = refusals.next()?;
-        first.error.more.extend(refusals.take(MAX_MORE).map(|refused| refused.error));
+        first.error.more.extend(refusals.take(MAX_MORE).map(|refused| *refused.error));
         Some(first)
     }
 }

@@ -119,7 +119,12 @@ pub(super) async fn run(coordinator: Weak<Coordinator>, mut queue: mpsc::Receive
         let Some(coordinator) = coordinator.upgrade().filter(|_| taken > 0) else { return };
         let (reports, answers): (Vec<Report>, Vec<_>) = batch.into_iter().map(|queued| (queued.report, queued.answer)).unzip();
         let count = reports.len() as u64;
-        let done = coordinator.write(|state, draft| Ok(store(state, draft, reports))).await;
+        let done = coordinator
+            .write(|state, draft| {
+                store(state, draft, reports);
+                Ok(())
+            })
+            .await;
         coordinator.metrics.reports.inc_by(count);
         let done = done.map_err(|error| Chain(&error).to_string());
         for answer in answers {

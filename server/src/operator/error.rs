@@ -11,19 +11,19 @@ use groundswell_store::{BlobError, CommitError};
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
-    error: ErrorDto,
+    error: Box<ErrorDto>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &str, what: &str, why: &str, next: &str) -> Self {
         let error = ErrorDto { code: code.into(), what: what.into(), why: why.into(), next: next.into(), ..ErrorDto::default() };
-        Self { status, error }
+        Self { status, error: Box::new(error) }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(ErrorBody { error: self.error })).into_response();
+        let mut response = (self.status, Json(ErrorBody { error: *self.error })).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

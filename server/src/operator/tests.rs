@@ -1,1 +1,208 @@
+//! The API as a client sees it.
 
+use super::router;
+use crate::coordinator::records::Role;
+use crate::coordinator::testing::{RELEASE, World};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tower::ServiceExt;
+
+struct Api {
+    world: World,
+    router: Router,
+    admin: String,
+}
+
+async fn api() -> Api {
+    let world = World::new().await;
+    let router = router(world.coordinator.clone());
+    let admin = world.coordinator.bootstrap_admin().await.unwrap().unwrap();
+    Api { world, router, admin }
+}
+
+impl Api {
+    async fn send(&self, token: Option<&str>, method: Method, path: &str, body: impl Into<Body>) -> (StatusCode, Value) {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let answer = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap_or_else(|_| panic!("{path}: no JSON: {bytes:?}")))
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        self.send(Some(&self.admin), Method::GET, path, Body::empty()).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        self.send(Some(&self.admin), Method::POST, path, body.to_string()).await
+    }
+
+    async fn rolling(&self) {
+        self.world.fleet().await;
+        let digest = self.world.chart("1.0.0").await;
+        let request = World::request(RELEASE, &digest);
+        let (status, answer) = self.post("/v1/apply", serde_json::to_value(request).unwrap()).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_without_a_token_learns_anything() {
+    let api = api().await;
+    api.rolling().await;
+    let paths = [
+        "/v1/releases",
+        "/v1/releases/beacon",
+        "/v1/releases/beacon/history",
+        "/v1/rollouts",
+        "/v1/rollouts/beacon-1",
+        "/v1/rollouts/beacon-1/clusters",
+        "/v1/rollouts/beacon-1/evidence",
+        "/v1/clusters",
+        "/v1/clusters/a",
+        "/v1/tokens",
+        "/v1/charts",
+        "/v1/audit",
+        "/v1/values?release=beacon&cluster=a",
+    ];
+    let (id, _) = api.admin.split_once('.').unwrap();
+    for path in paths {
+        for token in [None, Some(""), Some("x.y"), Some(id), Some(&format!("{id}.{}", "0".repeat(64)))] {
+            let (status, answer) = api.send(token, Method::GET, path, Body::empty()).await;
+            assert_eq!((status, &answer["error"]["code"]), (StatusCode::UNAUTHORIZED, &json!("GS-UNAUTHENTICATED")), "{path}");
+        }
+        assert_eq!(api.get(path).await.0, StatusCode::OK, "{path}");
+    }
+    assert_eq!(api.send(None, Method::GET, "/v1/version", Body::empty()).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn each_role_may_what_it_may() {
+    let api = api().await;
+    api.rolling().await;
+    let mut tokens = Vec::new();
+    for (name, role) in [("v", Role::Viewer), ("o", Role::Operator), ("p", Role::Approver)] {
+        tokens.push((role, api.world.coordinator.create_operator(name, role, "admin").await.unwrap()));
+    }
+    let cases = [
+        (Role::Operator, Method::POST, "/v1/apply", json!({"documents": []})),
+        (Role::Operator, Method::POST, "/v1/releases/beacon/set", json!({"assignments": []})),
+        (Role::Operator, Method::POST, "/v1/rollouts/beacon-9/pause", json!({"why": ""})),
+        (Role::Operator, Method::POST, "/v1/rollouts/beacon-9/resume", json!({})),
+        (Role::Operator, Method::POST, "/v1/rollouts/beacon-9/retry", json!({"cluster": "a"})),
+        (Role::Operator, Method::POST, "/v1/rollouts/beacon-9/skip", json!({"cluster": "a"})),
+        (Role::Operator, Method::POST, "/v1/rollouts/beacon-9/abort", json!({})),
+        (Role::Operator, Method::POST, "/v1/rollouts/beacon-9/undo", json!({})),
+        (Role::Approver, Method::POST, "/v1/rollouts/beacon-9/approve", json!({})),
+        (Role::Operator, Method::PATCH, "/v1/clusters/nobody/labels", json!({})),
+        (Role::Operator, Method::PUT, "/v1/clusters/nobody/variables", json!({"variables": {}})),
+        (Role::Operator, Method::PUT, "/v1/charts", json!({})),
+        (Role::Admin, Method::POST, "/v1/clusters/nobody/revoke", json!({})),
+        (Role::Admin, Method::POST, "/v1/tokens", json!({"ttlSeconds": 0})),
+        (Role::Admin, Method::GET, "/v1/tokens", json!({})),
+        (Role::Admin, Method::POST, "/v1/operators", json!({"name": "", "role": "viewer"})),
+        (Role::Admin, Method::DELETE, "/v1/releases/nobody?mode=orphan", json!({})),
+    ];
+    let writes = api.world.store.writes();
+    for (needed, method, path, body) in cases {
+        for (role, token) in &tokens {
+            let (status, answer) = api.send(Some(token), method.clone(), path, body.to_string()).await;
+            assert_eq!(status == StatusCode::FORBIDDEN, *role < needed, "{role:?} {method} {path}: {answer}");
+        }
+    }
+    assert_eq!(api.world.store.writes(), writes);
+}
+
+#[tokio::test]
+async fn garbage_is_refused_in_our_words() {
+    let api = api().await;
+    let cases = [
+        (Method::POST, "/v1/apply", "{\"documents\": [}", StatusCode::BAD_REQUEST, "GS-BODY"),
+        (Method::POST, "/v1/apply", "{\"documents\": [], \"dryrun\": true}", StatusCode::BAD_REQUEST, "GS-BODY"),
+        (Method::GET, "/v1/nothing", "", StatusCode::NOT_FOUND, "GS-NOT-FOUND"),
+        (Method::DELETE, "/v1/version", "", StatusCode::METHOD_NOT_ALLOWED, "GS-METHOD"),
+        (Method::GET, "/v1/clusters/--flag", "", StatusCode::BAD_REQUEST, "GS-NAME"),
+        (Method::GET, "/v1/clusters/%00", "", StatusCode::BAD_REQUEST, "GS-NAME"),
+        (Method::GET, "/v1/clusters/%ff", "", StatusCode::BAD_REQUEST, "GS-PATH"),
+        (Method::GET, "/v1/clusters?selector=a%20in%20x", "", StatusCode::BAD_REQUEST, "GS-SELECTOR"),
+        (Method::GET, "/v1/charts/abc", "", StatusCode::BAD_REQUEST, "GS-NAME"),
+        (Method::GET, "/v1/rollouts?limit=many", "", StatusCode::BAD_REQUEST, "GS-QUERY"),
+        (Method::DELETE, "/v1/releases/x?mode=gently", "", StatusCode::BAD_REQUEST, "GS-QUERY"),
+        (Method::GET, "/v1/releases/nobody", "", StatusCode::NOT_FOUND, "GS-NOT-FOUND"),
+    ];
+    for (method, path, body, status, code) in cases {
+        let (found, answer) = api.send(Some(&api.admin), method, path, body).await;
+        assert_eq!((found, &answer["error"]["code"]), (status, &json!(code)), "{path}: {answer}");
+    }
+    let huge = vec![b' '; super::MAX_BODY + 1];
+    let (status, answer) = api.send(Some(&api.admin), Method::POST, "/v1/apply", huge).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("GS-TOO-LARGE")));
+}
+
+#[tokio::test]
+async fn a_rollouts_page_counts_its_clusters_and_says_why_it_waits() {
+    let api = api().await;
+    api.rolling().await;
+    api.world.coordinator.plan_all().await.unwrap();
+    let (_, page) = api.get("/v1/rollouts/beacon-1").await;
+    assert_eq!((&page["kind"], &page["state"]), (&json!("Rollout"), &json!("running")));
+    assert_eq!(page["waves"][0]["counts"]["waiting"], 1);
+    assert_eq!(page["waves"][1]["size"], 2);
+    let waits = page["waits"].as_array().unwrap();
+    assert!(waits.iter().any(|wait| wait["subject"] == "cluster a" || wait["subject"] == "wave canary"), "{waits:?}");
+    let (_, clusters) = api.get("/v1/rollouts/beacon-1/clusters?limit=2").await;
+    assert_eq!((&clusters["items"][1]["cluster"], &clusters["next"]), (&json!("b"), &json!("b")));
+    let (_, rest) = api.get("/v1/rollouts/beacon-1/clusters?limit=2&next=b").await;
+    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+}
+
+#[tokio::test]
+async fn a_long_poll_answers_when_something_changes() {
+    let api = api().await;
+    api.rolling().await;
+    let a = api.world.agent("a").await;
+    let assignment = a.take().await;
+    let (_, page) = api.get("/v1/rollouts/beacon-1").await;
+    let path = format!("/v1/rollouts/beacon-1?after={}&timeoutSeconds=30", page["revision"]);
+    let poll = tokio::time::timeout(Duration::from_secs(10), api.get(&path));
+    let report = a.report(&assignment, groundswell_core::report::Phase::Applying);
+    let (answer, ()) = tokio::join!(poll, report);
+    let (_, news) = answer.expect("it answers long before its timeout");
+    assert!(news["revision"].as_u64() > page["revision"].as_u64());
+    assert_eq!(news["exceptions"][0]["message"], "Applying");
+}
+
+#[tokio::test]
+async fn a_token_is_shown_once_and_never_again() {
+    let api = api().await;
+    let (status, made) = api.post("/v1/tokens", json!({"labels": {"canary": "true"}, "ttlSeconds": 60})).await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    let secret = made["token"].as_str().unwrap().split('.').nth(2).unwrap().to_owned();
+    let (_, list) = api.get("/v1/tokens").await;
+    assert_eq!(list["items"][0]["usesLeft"], 1);
+    let (_, audit) = api.get("/v1/audit").await;
+    for text in [list.to_string(), audit.to_string()] {
+        assert!(!text.contains(&secret), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn commands_that_do_not_fit_are_conflicts_that_say_what_to_do() {
+    let api = api().await;
+    api.rolling().await;
+    let (status, answer) = api.post("/v1/rollouts/beacon-1/resume", json!({})).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::CONFLICT, &json!("GS-STATE")), "{answer}");
+    let (status, _) = api.post("/v1/rollouts/beacon-1/pause", json!({"why": "lunch"})).await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, page) = api.get("/v1/rollouts/beacon-1").await;
+    assert_eq!((&page["state"], &page["reason"]), (&json!("paused"), &json!("paused by admin: lunch")));
+    let (status, _) = api.post("/v1/rollouts/beacon-7/pause", json!({})).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}

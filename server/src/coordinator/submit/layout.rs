@@ -144,7 +144,7 @@ impl Reading<'_> {
             Ok(uses) => layer.uses = uses,
             Err(error) => {
                 let (at, why) = (position(&error), words(&error));
-                self.refused.push(layer.place(Refused::invalid("GS-VALUES", format!("values of {}", layer.name), why), at));
+                self.refused.push(layer.place(Refused::invalid("GS-VALUES", format!("values document `{}`", layer.name), why), at));
                 return;
             }
         }
@@ -170,12 +170,12 @@ impl Layer {
     }
 
     fn refuse(&self, cluster: &ClusterName, error: &InterpolateError) -> Refused {
-        let what = format!("values of {} for cluster {cluster}", self.name);
+        let what = format!("values document `{}` for cluster {cluster}", self.name);
         let (at, why, next) = match error {
             InterpolateError::Yaml(error) => (position(error), words(error), String::new()),
             InterpolateError::Unknown { at, name, near, .. } => {
                 let near = if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(", ")) };
-                let next = format!("groundswell cluster vars set {cluster} {name}=…, or write ((!{name})) for the text itself");
+                let next = format!("groundswell cluster vars set {cluster} -f vars.yaml, or write ((!{name})) for the text itself");
                 (Some(*at), format!("no variable is named `{name}`{near}"), next)
             }
             InterpolateError::NotText { at, name, kind, .. } => (

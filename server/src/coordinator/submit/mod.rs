@@ -174,7 +174,8 @@ fn read(request: &ApplyRequest) -> Result<Vec<(String, Document)>, Refused> {
             Err(found) => problems.extend(found),
         }
     }
-    let problems = problems.into_iter().map(|problem| Refused { kind: super::RefusalKind::Invalid, error: problem.into() }).collect();
+    let problems =
+        problems.into_iter().map(|problem| Refused { kind: super::RefusalKind::Invalid, error: Box::new(problem.into()) }).collect();
     if let Some(refused) = Refused::all(problems) {
         return Err(refused);
     }

@@ -132,7 +132,7 @@ impl Coordinator {
         if subjects.is_empty() {
             let what = format!("selector {:?}", spec.clusters.value.to_string());
             let refused = Refused::invalid("GS-NO-CLUSTER", what, "no cluster of the fleet matches it");
-            return Err(refused.at(format!("{}:{}", wish.source, spec.clusters.at)).next("groundswell cluster list --show-labels").into());
+            return Err(refused.at(format!("{}:{}", wish.source, spec.clusters.at)).next("groundswell cluster list").into());
         }
         let away = subjects
             .iter()

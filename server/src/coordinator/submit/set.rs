@@ -78,7 +78,7 @@ fn one_release(source: &str, text: &str) -> Result<Release, Refused> {
         Err(problems) => {
             let problems = problems
                 .into_iter()
-                .map(|problem| Refused { kind: crate::coordinator::RefusalKind::Invalid, error: problem.into() })
+                .map(|problem| Refused { kind: crate::coordinator::RefusalKind::Invalid, error: Box::new(problem.into()) })
                 .collect();
             Err(Refused::all(problems).unwrap_or_else(|| Refused::invalid("GS-DOCUMENT", source, "it cannot be read")))
         }
