@@ -119,8 +119,10 @@ impl Chaos {
         let waves = ["canary", "some", "rest"].map(|name| {
             let mut wave = wave(name);
             wave.bake = Span::seconds(rng.range(0, 60));
-            wave.max_concurrent = if rng.per_mille(500) { Limit::Percent(rng.range(1, 30) as u8) } else { Limit::Count(rng.range(1, 12) as u32) };
-            wave.failure_budget = if rng.per_mille(500) { Limit::Count(0) } else { Limit::Count(rng.range(0, 1 + clusters as u64 / 20) as u32) };
+            wave.max_concurrent =
+                if rng.per_mille(500) { Limit::Percent(rng.range(1, 30) as u8) } else { Limit::Count(rng.range(1, 12) as u32) };
+            wave.failure_budget =
+                if rng.per_mille(500) { Limit::Count(0) } else { Limit::Count(rng.range(0, 1 + clusters as u64 / 20) as u32) };
             wave.min_available = if rng.per_mille(600) { Limit::None } else { Limit::Percent(rng.range(1, 60) as u8) };
             wave.approval = rng.per_mille(150);
             wave.may_be_owed = rng.per_mille(300);

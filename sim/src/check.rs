@@ -131,7 +131,8 @@ impl Truth {
         }
         let runs = self.runs.entry((cluster.clone(), release.clone())).or_default();
         let (generation, attempt) = (marker.generation, marker.attempt);
-        let began = HelmRun { cluster: cluster.clone(), generation, attempt, epoch: epoch.clone(), began: now, ended: None, deployed: false };
+        let began =
+            HelmRun { cluster: cluster.clone(), generation, attempt, epoch: epoch.clone(), began: now, ended: None, deployed: false };
         runs.push((run, began));
         let runs: Vec<HelmRun> = runs.iter().rev().take(4).map(|(_, run)| run.clone()).collect();
         self.violations.extend(gs_6_one_helm(&runs));
@@ -184,7 +185,8 @@ impl Truth {
         }
         issued.push(assignment.clone());
         let generations: Vec<Generation> = issued.iter().rev().take(2).rev().map(|issued| issued.generation).collect();
-        let of_rollout = issued.iter().filter(|issued| issued.rollout == assignment.rollout && issued.direction == Direction::Forward).count();
+        let of_rollout =
+            issued.iter().filter(|issued| issued.rollout == assignment.rollout && issued.direction == Direction::Forward).count();
         let key = (assignment.rollout.clone(), cluster.clone());
         let allowed = 1 + self.second_tries.get(&key).copied().unwrap_or_default();
         if of_rollout > allowed {
@@ -321,7 +323,10 @@ impl Truth {
         };
         let in_flight = view.releases.keys().filter(|name| pays(name)).count() + issued.len();
         if !issued.is_empty() && in_flight > view.max_concurrent.min(view.fleet_room) {
-            self.complain("GS-1", format!("{in_flight} pay debts, {} may, the fleet has room for {}", view.max_concurrent, view.fleet_room));
+            self.complain(
+                "GS-1",
+                format!("{in_flight} pay debts, {} may, the fleet has room for {}", view.max_concurrent, view.fleet_room),
+            );
         }
         for assignment in issued {
             if view.active.is_some_and(|active| active.members.contains_key(&assignment.cluster)) {

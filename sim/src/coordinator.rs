@@ -192,7 +192,8 @@ impl World {
         let known = leader.records.release(&report.release, &name);
         let (report, fact) = self.mutation.on_report(known, report, fact);
         if let Some(known) = known.filter(|known| is_news(known, &report)) {
-            let write = Write::Release(report.release.clone(), name.clone(), Box::new(ClusterRelease { report: Some(report), ..known.clone() }));
+            let write =
+                Write::Release(report.release.clone(), name.clone(), Box::new(ClusterRelease { report: Some(report), ..known.clone() }));
             if !self.commit(number, vec![write, Write::Audit(format!("{name} report"))]) {
                 return false;
             }
@@ -227,7 +228,8 @@ impl World {
         session.has.insert(assignment.release.clone(), assignment.generation);
         let session = session.id;
         // What a predecessor issued is sent under the leader's own epoch; an agent that has seen this leader would refuse it else.
-        let assignment = if self.mutation.keeps_old_epochs() { assignment } else { Assignment { epoch: leader.epoch.clone(), ..assignment } };
+        let assignment =
+            if self.mutation.keeps_old_epochs() { assignment } else { Assignment { epoch: leader.epoch.clone(), ..assignment } };
         self.send_down(site, session, Message::Assign(Box::new(assignment)));
     }
 
@@ -376,7 +378,8 @@ impl World {
     }
 
     fn commit_and_send(&mut self, number: u64, writes: Vec<Write>, changes: &[Change]) -> Option<()> {
-        let issued = changes.iter().filter_map(|change| if let Change::Issue(assignment) = change { Some(assignment.clone()) } else { None });
+        let issued =
+            changes.iter().filter_map(|change| if let Change::Issue(assignment) = change { Some(assignment.clone()) } else { None });
         let issued: Vec<Assignment> = issued.collect();
         if self.mutation.sends_first() {
             issued.iter().for_each(|assignment| self.post(number, assignment.clone()));
@@ -393,7 +396,8 @@ impl World {
 pub(crate) fn in_flight(records: &Records, now: Time) -> BTreeMap<ReleaseName, usize> {
     let counts = records.index.iter().filter_map(|(release, record)| {
         let head = records.heads.get(record.latest.as_ref()?)?;
-        let counts = |turn: &groundswell_core::rollout::Turn| turn.in_flight().is_some() && (!head.state.is_ended() || is_under_way(turn, now));
+        let counts =
+            |turn: &groundswell_core::rollout::Turn| turn.in_flight().is_some() && (!head.state.is_ended() || is_under_way(turn, now));
         Some((release.clone(), records.turns_of(&head.id)?.values().filter(|turn| counts(turn)).count()))
     });
     counts.collect()

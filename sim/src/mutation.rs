@@ -94,10 +94,7 @@ impl Mutation {
                     groundswell_core::assignment::Target::Content(content) => content.chart.digest.to_string(),
                     _ => String::new(),
                 };
-                (
-                    Report { rollout: rollout.clone(), generation, chart_digest, ..report },
-                    HealthFact { rollout, generation, ..fact },
-                )
+                (Report { rollout: rollout.clone(), generation, chart_digest, ..report }, HealthFact { rollout, generation, ..fact })
             }
             _ => (report, fact),
         }
@@ -164,7 +161,8 @@ impl Inputs {
                 self.turns = Some(turns.map(|(name, turn)| (name.clone(), turn.clone())).collect());
             }
             Mutation::GenerationsBeginAnew => {
-                let anew = view.releases.iter().map(|(name, known)| (name.clone(), ClusterRelease { generation: Generation(0), ..known.clone() }));
+                let anew =
+                    view.releases.iter().map(|(name, known)| (name.clone(), ClusterRelease { generation: Generation(0), ..known.clone() }));
                 self.releases = Some(anew.collect());
             }
             _ => return,

@@ -152,7 +152,11 @@ impl World {
                 create_namespace: true,
             };
             let debt = Debt { rollout: snapshot.id.clone(), order, why: "joined since".into(), since: now, paying: None, failed: None };
-            writes.push(Write::Release(release.clone(), name.clone(), Box::new(ClusterRelease { debt: Some(debt), ..ClusterRelease::default() })));
+            writes.push(Write::Release(
+                release.clone(),
+                name.clone(),
+                Box::new(ClusterRelease { debt: Some(debt), ..ClusterRelease::default() }),
+            ));
         }
         if self.commit(number, writes) {
             self.sites[site].enrolled = true;

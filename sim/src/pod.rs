@@ -80,18 +80,8 @@ impl World {
         // The predecessor's Lease has to run out, and its helm to be gone, before this one touches anything.
         let (lease_at, clear_at) = if releases.is_empty() { (now, now) } else { (now + LEASE, now + LEASE + MARGIN) };
         let seen = releases.into_iter().map(|release| (release, Seen::default())).collect();
-        let pod = Pod {
-            id,
-            frozen: false,
-            session: None,
-            incarnation,
-            sequence: 0,
-            lease_at,
-            clear_at,
-            tick_at: None,
-            heartbeat_at: now,
-            seen,
-        };
+        let pod =
+            Pod { id, frozen: false, session: None, incarnation, sequence: 0, lease_at, clear_at, tick_at: None, heartbeat_at: now, seen };
         self.sites[site].pod = Some(pod);
         let dials = Span(self.sites[site].rng.range(1, 3_000));
         self.after(dials, Event::Connect { site, pod: id });
@@ -159,7 +149,8 @@ impl World {
                     seen.healthy = healthy.then_some((revision, since));
                     let message = if healthy { "all pods are ready" } else { "0 of 1 pods are ready" }.to_owned();
                     let looked = HealthSeen { revision, healthy, healthy_for: now.since(since), message };
-                    let again = seen.observed.health.replace(looked).is_none_or(|before| before.healthy != healthy || before.revision != revision);
+                    let again =
+                        seen.observed.health.replace(looked).is_none_or(|before| before.healthy != healthy || before.revision != revision);
                     if !again {
                         return Busy::Idle;
                     }
@@ -234,8 +225,7 @@ impl World {
             // Both would run; the checker has seen it.
             self.truth.helm_ended(&self.sites[site].name, release, other.run, false, now);
         }
-        self.sites[site].helm.entry(release.clone()).or_default().running =
-            Some(Running { run, call, marker, pod, fate, revision: None });
+        self.sites[site].helm.entry(release.clone()).or_default().running = Some(Running { run, call, marker, pod, fate, revision: None });
         self.after(fate.pending_after, Event::HelmPending { site, release: release.clone(), run });
         self.after(fate.ends_after, Event::HelmEnd { site, release: release.clone(), run });
     }

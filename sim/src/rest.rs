@@ -147,7 +147,8 @@ impl World {
         if self.now.since(memory.since) > PATIENCE {
             return vec![Act::Abort];
         }
-        let failed: Vec<ClusterName> = turns.into_iter().flatten().filter(|(_, turn)| turn.is_failure()).map(|(name, _)| name.clone()).collect();
+        let failed: Vec<ClusterName> =
+            turns.into_iter().flatten().filter(|(_, turn)| turn.is_failure()).map(|(name, _)| name.clone()).collect();
         match &head.state {
             State::Paused { .. } => vec![Act::Resume],
             State::Running => {
@@ -209,7 +210,9 @@ impl World {
         let has = |wanted: &Option<String>| if deployed == *wanted { Ok(()) } else { Err(format!("has {deployed:?} and not {wanted:?}")) };
         match (outcome, &turn.forward, &turn.back) {
             (Outcome::Succeeded | Outcome::SucceededWithDebt, Forward::Succeeded { .. }, Back::None) => has(&wanted),
-            (Outcome::Succeeded | Outcome::SucceededWithDebt, Forward::Skipped { .. } | Forward::Owed { .. }, _) if outcome == Outcome::Succeeded => {
+            (Outcome::Succeeded | Outcome::SucceededWithDebt, Forward::Skipped { .. } | Forward::Owed { .. }, _)
+                if outcome == Outcome::Succeeded =>
+            {
                 Err("was left out of a full success".into())
             }
             (Outcome::SucceededWithDebt, Forward::Owed { .. }, _) if known.debt.is_none() => has(&wanted),

@@ -214,7 +214,8 @@ impl World {
     pub fn run(&mut self, span: Span) {
         let end = self.now + span;
         while self.truth.violations.is_empty() {
-            let Some(((time, _), event)) = self.queue.first_entry().filter(|next| next.key().0 <= end).map(|next| next.remove_entry()) else {
+            let Some(((time, _), event)) = self.queue.first_entry().filter(|next| next.key().0 <= end).map(|next| next.remove_entry())
+            else {
                 break;
             };
             self.now = time;

@@ -3,9 +3,12 @@
 use groundswell_sim::chaos::run;
 use groundswell_sim::mutation::Mutation;
 
-/// 40 worlds: some 20 seconds on one core.
+/// Together some 35 seconds on one core: a world of 200 clusters takes 3, one of 50 half a second.
 const SEEDS: u64 = 40;
-const CLUSTERS: usize = 200;
+
+fn clusters_of(seed: u64) -> usize {
+    if seed.is_multiple_of(8) { 200 } else { 50 }
+}
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -13,13 +16,13 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn every_seed_keeps_the_invariants_and_comes_to_rest() {
-    let clusters = number("GROUNDSWELL_CLUSTERS").map_or(CLUSTERS, |n| n as usize);
     let seeds = match number("GROUNDSWELL_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("GROUNDSWELL_SEEDS").unwrap_or(SEEDS),
     };
     let mut failed = Vec::new();
     for seed in seeds {
+        let clusters = number("GROUNDSWELL_CLUSTERS").map_or(clusters_of(seed), |n| n as usize);
         match run(seed, clusters, Mutation::None) {
             Ok(outcome) => println!("seed {seed}: {outcome:?}"),
             Err(what) => {
