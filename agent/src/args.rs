@@ -55,6 +55,10 @@ pub(crate) struct ClusterArgs {
     /// How to reach the cluster from outside; inside, the pod's service account is used.
     #[arg(long, env = "GROUNDSWELL_KUBECONFIG", value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
+    /// Namespaces in which the agent may read Helm's records, where it may not read them everywhere: what lies there already is shown
+    /// in plans as adopted.
+    #[arg(long, env = "GROUNDSWELL_RELEASE_NAMESPACES", value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) release_namespaces: Vec<String>,
     /// The helm binary.
     #[arg(long, env = "GROUNDSWELL_HELM", value_name = "FILE", default_value = "/usr/local/bin/helm")]
     pub(crate) helm: PathBuf,

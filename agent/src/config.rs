@@ -29,6 +29,8 @@ pub(crate) enum ConfigError {
 #[derive(Clone, Debug)]
 pub(crate) struct ClusterConfig {
     pub(crate) namespace: Namespace,
+    /// Where Helm's records may be read when they may not be read everywhere.
+    pub(crate) release_namespaces: Vec<Namespace>,
     pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) helm: PathBuf,
     pub(crate) data_dir: PathBuf,
@@ -107,7 +109,15 @@ impl ClusterConfig {
         {
             return Err(ConfigError::File { flag: "--kubeconfig", path: path.clone(), source });
         }
-        Ok(Self { namespace: Namespace::new(namespace.trim())?, kubeconfig, helm: absolute("--helm", &args.helm)?, data_dir })
+        let names = args.release_namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+        let release_namespaces = names.map(Namespace::new).collect::<Result<_, _>>()?;
+        Ok(Self {
+            namespace: Namespace::new(namespace.trim())?,
+            release_namespaces,
+            kubeconfig,
+            helm: absolute("--helm", &args.helm)?,
+            data_dir,
+        })
     }
 }
 

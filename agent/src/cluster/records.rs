@@ -10,6 +10,7 @@ use groundswell_proto::v1;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ListParams, PostParams};
+use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
 use std::collections::BTreeMap;
 
@@ -99,18 +100,11 @@ impl Records {
         api.replace(&name, &params, &secret).await.map(|_| ()).map_err(failed)
     }
 
-    /// Releases that Helm has and we do not. Without the right to list Secrets everywhere nothing is found, which is no error.
-    pub(crate) async fn found(&self, ours: impl Fn(&str) -> bool) -> Vec<v1::FoundRelease> {
-        let api: Api<Secret> = Api::all(self.client.clone());
-        let list = match api.list_metadata(&ListParams::default().labels("owner=helm,status=deployed")).await {
-            Ok(list) => list,
-            Err(error) => {
-                tracing::debug!(%error, "releases outside our namespaces are not seen");
-                return Vec::new();
-            }
-        };
+    /// Releases that Helm has and we do not: everywhere, or, without the right to list Secrets everywhere, in `namespaces`. What may
+    /// not be read is not found, which is no error.
+    pub(crate) async fn found(&self, namespaces: &[Namespace], ours: impl Fn(&str) -> bool) -> Vec<v1::FoundRelease> {
         let mut found = Vec::new();
-        for item in list.items {
+        for item in self.deployed(namespaces).await {
             let (Some(namespace), Some(labels)) = (item.metadata.namespace, item.metadata.labels) else { continue };
             let Ok(labels) = RecordLabels::parse(&labels) else { continue };
             if ours(&labels.name) || found.len() >= MAX_FOUND {
@@ -125,6 +119,22 @@ impl Records {
             });
         }
         found
+    }
+
+    async fn deployed(&self, namespaces: &[Namespace]) -> Vec<PartialObjectMeta<Secret>> {
+        let params = ListParams::default().labels("owner=helm,status=deployed");
+        let everywhere = Api::<Secret>::all(self.client.clone()).list_metadata(&params).await;
+        if let Ok(list) = everywhere {
+            return list.items;
+        }
+        let mut items = Vec::new();
+        for namespace in namespaces {
+            match self.api(namespace).list_metadata(&params).await {
+                Ok(list) => items.extend(list.items),
+                Err(error) => tracing::debug!(%namespace, %error, "releases of this namespace are not seen"),
+            }
+        }
+        items
     }
 }
 

@@ -130,7 +130,7 @@ impl Session<'_> {
             releases,
             kubernetes_version: self.tenure.kubernetes_version.clone(),
             helm_version: self.tenure.helm_version.clone(),
-            found: self.tenure.records.found(|name| ours.contains(name)).await,
+            found: self.tenure.records.found(&self.tenure.config.cluster.release_namespaces, |name| ours.contains(name)).await,
         };
         self.say(Say::Attach(state)).await?;
         Ok(())

@@ -105,6 +105,7 @@ impl Stand {
             ("--enrol-server", self.enrolment_url().to_owned()),
             ("--token-file", path(&token_file)),
             ("--namespace", AGENT_NAMESPACE.to_owned()),
+            ("--release-namespaces", self.config.namespaces.join(",")),
             ("--kubeconfig", path(&kubeconfig)),
             ("--helm", path(&self.binaries.helm)),
             ("--data-dir", path(&folder.join("data"))),
