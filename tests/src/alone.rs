@@ -188,8 +188,16 @@ impl Alone {
     pub fn stop(&mut self) -> Result<ExitStatus> {
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).context("no process id")?;
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        self.wait_end()
+    }
+
+    /// Waits until the server has ended.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn wait_end(&mut self) -> Result<ExitStatus> {
         let child = &mut self.child;
-        eventually("the server ends after SIGTERM", PATIENCE, || child.try_wait()?.context("it still runs"))
+        eventually("the server ends", PATIENCE, || child.try_wait()?.context("it still runs"))
     }
 
     /// Runs the server's program on this data folder to its end: it must refuse to start.

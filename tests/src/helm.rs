@@ -116,7 +116,9 @@ fn agent_of(agents: &Path, pid: u32) -> Option<String> {
     }
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let words: Vec<String> = line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-    if !words.iter().any(|word| ["upgrade", "install", "rollback", "uninstall"].contains(&word.as_str())) {
+    // At its start an agent asks helm what it can do.
+    let asks = words.iter().any(|word| word == "--help" || word == "version");
+    if asks || !words.iter().any(|word| ["upgrade", "install", "rollback", "uninstall"].contains(&word.as_str())) {
         return None;
     }
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;

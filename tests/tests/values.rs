@@ -123,10 +123,11 @@ fn the_chart_got_what_was_meant(fleet: &Fleet) -> Result<()> {
         ensure!(!keys.contains_key("admin"), "{cluster}: a value broke out of its scalar: {seen:#}");
         ensure!(!keys.contains_key("dropped"), "{cluster}: null does not take the chart's default away: {seen:#}");
     }
+    // The override's `no` and `y` are what YAML 1.1 makes of them, as with `helm --values`.
     let (east, west) = (rendered(fleet, "east-01")?, rendered(fleet, "west-01")?);
     ensure!(east["text"] == "yes" && west["text"] == false, "{} {}", east["text"], west["text"]);
     ensure!(
-        east["list"] == json!(["x"]) && west["list"] == json!(["y", "z"]),
+        east["list"] == json!(["x"]) && west["list"] == json!([true, "z"]),
         "lists are replaced whole: {} {}",
         east["list"],
         west["list"]
