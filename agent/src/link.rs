@@ -48,15 +48,23 @@ pub(crate) async fn connect(server: &Uri, tls: Arc<ClientConfig>) -> Result<Chan
 }
 
 /// An error with its causes, outermost first; tonic's own text is only "transport error".
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
+pub(crate) fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said = one(error);
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let text = inner.to_string();
+        let text = one(inner);
         if !said.contains(&text) {
             said = format!("{said}: {text}");
         }
         cause = inner.source();
     }
     said
+}
+
+/// kube's text for an answer of the API server carries the whole status; its message says all that a person needs.
+fn one(error: &(dyn std::error::Error + 'static)) -> String {
+    match error.downcast_ref::<kube::Error>().or_else(|| error.downcast_ref::<Box<kube::Error>>().map(AsRef::as_ref)) {
+        Some(kube::Error::Api(status)) => status.message.clone(),
+        _ => error.to_string(),
+    }
 }

@@ -46,13 +46,15 @@ pub(crate) struct Worker {
     nudge: Arc<Notify>,
     generation: Generation,
     seen: Observed,
+    /// Why the last step could not be done; said with the report, or an operator would only see that nothing happens.
+    trouble: Option<String>,
     watching: Option<Watching>,
 }
 
 impl Worker {
     pub(crate) fn new(tenure: Arc<Tenure>, release: ReleaseName) -> Self {
         let nudge = tenure.board.nudge_of(&release);
-        Self { tenure, release, nudge, generation: Generation::default(), seen: Observed::default(), watching: None }
+        Self { tenure, release, nudge, generation: Generation::default(), seen: Observed::default(), trouble: None, watching: None }
     }
 
     /// Works until the tenure is over.
@@ -99,7 +101,24 @@ impl Worker {
             entry.note(drift);
         }
         watching.iter().flat_map(|watching| &watching.helped).for_each(|helped| entry.note(helped));
-        self.tenure.board.say(&entry, next, &self.seen, healthy_since);
+        match &self.trouble {
+            None => self.tenure.board.say(&entry, next, &self.seen, healthy_since),
+            Some(trouble) => {
+                let phase = if next.phase == Phase::Accepted { Phase::Blocked } else { next.phase };
+                let next =
+                    Next { step: next.step.clone(), phase, message: format!("{}: {trouble}; tried again every {AGAIN:?}", next.message) };
+                self.tenure.board.say(&entry, &next, &self.seen, healthy_since);
+            }
+        }
+    }
+
+    /// A step could not be done: said, and tried again after a while.
+    async fn stumble(&mut self, why: String) {
+        if self.trouble.as_ref() != Some(&why) {
+            tracing::warn!(release = %self.release, "{why}");
+        }
+        self.trouble = Some(why);
+        tokio::time::sleep(AGAIN).await;
     }
 
     async fn carry_out(&mut self, entry: &Entry, next: &Next) -> Result<(), KeeperError> {
@@ -151,26 +170,29 @@ impl Worker {
 
     async fn read_history(&mut self, entry: &Entry) {
         match self.tenure.records.history(&entry.assignment.namespace, &self.release).await {
-            Ok(history) => self.seen.history = Some(history),
-            Err(error) => {
-                tracing::warn!(release = %self.release, "{}", told(&error));
-                tokio::time::sleep(AGAIN).await;
+            Ok(history) => {
+                self.trouble = None;
+                self.seen.history = Some(history);
             }
+            Err(error) => self.stumble(told(&error)).await,
         }
     }
 
     async fn unlock(&mut self, entry: &Entry, revision: u32) {
         tracing::warn!(release = %self.release, revision, "unlocking a pending revision that a dead helm of ours left behind");
         if let Err(error) = self.tenure.records.unlock(&entry.assignment.namespace, &self.release, revision).await {
-            tracing::warn!(release = %self.release, "{}", told(&error));
-            tokio::time::sleep(AGAIN).await;
+            self.stumble(told(&error)).await;
         }
         self.seen.history = None;
     }
 
     async fn watch(&mut self, entry: &Entry, revision: u32) {
         if self.watching.as_ref().is_none_or(|watching| watching.revision != revision) {
-            self.watching = self.begin_watching(entry, revision).await;
+            self.watching = None;
+            match self.begin_watching(entry, revision).await {
+                Ok(watching) => (self.watching, self.trouble) = (Some(watching), None),
+                Err(why) => return self.stumble(format!("the objects of revision {revision} are not known: {why}")).await,
+            }
         }
         let Some(watching) = &mut self.watching else { return };
         let look = watching.objects.look().await;
@@ -201,23 +223,12 @@ impl Worker {
         }
     }
 
-    async fn begin_watching(&self, entry: &Entry, revision: u32) -> Option<Watching> {
-        let record = self.tenure.records.record(&entry.assignment.namespace, &self.release, revision).await;
-        let objects = record
-            .map_err(|error| told(&error))
-            .and_then(|record| Objects::new(self.tenure.client.clone(), entry.assignment.namespace.as_str(), &record.manifest));
-        match objects {
-            Ok(objects) => {
-                let now = Instant::now();
-                let help_due = now + HELP;
-                Some(Watching { revision, objects, healthy_since: None, drift_due: now, drift: None, help_due, helped: Vec::new() })
-            }
-            Err(why) => {
-                tracing::warn!(release = %self.release, revision, "the objects of the release are not known: {why}");
-                self.pause(AGAIN).await;
-                None
-            }
-        }
+    async fn begin_watching(&self, entry: &Entry, revision: u32) -> Result<Watching, String> {
+        let namespace = &entry.assignment.namespace;
+        let record = self.tenure.records.record(namespace, &self.release, revision).await.map_err(|error| told(&error))?;
+        let objects = Objects::new(self.tenure.client.clone(), namespace.as_str(), &record.manifest)?;
+        let now = Instant::now();
+        Ok(Watching { revision, objects, healthy_since: None, drift_due: now, drift: None, help_due: now + HELP, helped: Vec::new() })
     }
 }
 
