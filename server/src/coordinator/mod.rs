@@ -39,7 +39,7 @@ use groundswell_core::time::{Span, Time};
 use groundswell_store::{BlobStore, CommitError, Revision, Store, Txn};
 use sessions::Sessions;
 use state::State;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::{Notify, mpsc, watch};
@@ -113,7 +113,8 @@ pub struct Coordinator {
     writer: Arc<tokio::sync::Mutex<()>>,
     sessions: Arc<Sessions>,
     reports: mpsc::Sender<reports::Queued>,
-    snapshots: Mutex<BTreeMap<RolloutId, Arc<Snapshot>>>,
+    /// By the digest of their bytes: an id is taken only once a submit is committed.
+    snapshots: Mutex<BTreeMap<Digest, Arc<Snapshot>>>,
     waits: Mutex<BTreeMap<RolloutId, Vec<Wait>>>,
     nudge: Arc<Notify>,
     down: watch::Sender<Option<String>>,
@@ -308,27 +309,27 @@ impl Coordinator {
 
     /// The snapshot of a rollout.
     pub(crate) async fn snapshot(&self, head: &Head) -> Result<Arc<Snapshot>, CoordinatorError> {
-        if let Some(snapshot) = self.snapshots().get(&head.id) {
+        if let Some(snapshot) = self.snapshots().get(&head.snapshot) {
             return Ok(Arc::clone(snapshot));
         }
         let (blobs, digest) = (self.blobs.clone(), head.snapshot.clone());
         let bytes = Self::blocking(move || open_blob(&blobs, &digest)).await??;
         let key = format!("snapshot of {}", head.id);
         let snapshot = Arc::new(records::decode_as::<Snapshot>(&key, &bytes)?);
-        self.remember_snapshot(Arc::clone(&snapshot));
+        self.remember_snapshot(head.snapshot.clone(), Arc::clone(&snapshot));
         Ok(snapshot)
     }
 
-    fn remember_snapshot(&self, snapshot: Arc<Snapshot>) {
+    fn remember_snapshot(&self, digest: Digest, snapshot: Arc<Snapshot>) {
         let mut known = self.snapshots();
         if known.len() >= MAX_SNAPSHOTS {
-            let state = self.state();
-            known.retain(|id, _| state.rollouts.get(id).is_some_and(|head| !head.state.is_ended()));
+            let active: BTreeSet<Digest> = self.state().active_rollouts().map(|head| head.snapshot.clone()).collect();
+            known.retain(|digest, _| active.contains(digest));
         }
-        known.insert(snapshot.id.clone(), snapshot);
+        known.insert(digest, snapshot);
     }
 
-    fn snapshots(&self) -> MutexGuard<'_, BTreeMap<RolloutId, Arc<Snapshot>>> {
+    fn snapshots(&self) -> MutexGuard<'_, BTreeMap<Digest, Arc<Snapshot>>> {
         self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -141,9 +141,6 @@ pub struct ClusterRecord {
 /// The present key, one whose answer was lost, one before, and one to spare.
 pub const MAX_KEYS: usize = 4;
 
-/// Characters of one text of a report: with 20 notes a record stays below 64 KiB, four bytes a character counted.
-pub const MAX_REPORT_TEXT: usize = 600;
-
 /// Who revoked a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoked {

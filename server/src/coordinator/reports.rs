@@ -1,6 +1,6 @@
 //! Reports: made durable in batches, each with its audit record, before they are acknowledged.
 
-use super::records::{Key, MAX_REPORT_TEXT};
+use super::records::Key;
 use super::sessions::{HealthFact, SessionHandle};
 use super::state::State;
 use super::{Chain, Coordinator, CoordinatorError, Draft};
@@ -14,8 +14,13 @@ use tokio_util::sync::CancellationToken;
 /// Reports that wait for a transaction: twenty full ones. Beyond that the sessions wait, and with them the agents.
 pub(super) const QUEUE: usize = 20 * 40;
 
-/// Notes of one report; the record stays below the store's 64 KiB.
-const MAX_NOTES: usize = 20;
+/// Bytes of a report's message: helm's own errors fit.
+const MAX_MESSAGE: usize = 2_000;
+
+/// Notes of one report, and bytes of each. With the message they are 5 KB; a cluster's release, with assignment and debt of a
+/// hundred values documents each, stays below 20 KB, so that a transaction of 33 clusters stays below the store's 1 MiB.
+const MAX_NOTES: usize = 10;
+const MAX_NOTE: usize = 300;
 
 /// A report, and who waits for it to be durable.
 pub(super) struct Queued {
@@ -63,18 +68,21 @@ impl Coordinator {
 
 /// What an agent sends is cut to what a record bears.
 fn bound(report: &mut Report) {
-    let cut = |text: &mut String| {
-        if let Some((at, _)) = text.char_indices().nth(MAX_REPORT_TEXT) {
-            text.truncate(at);
-        }
-    };
-    cut(&mut report.message);
+    cut(&mut report.message, MAX_MESSAGE);
     report.notes.truncate(MAX_NOTES);
-    report.notes.iter_mut().for_each(cut);
-    report.chart_digest.truncate(64);
+    report.notes.iter_mut().for_each(|note| cut(note, MAX_NOTE));
+    cut(&mut report.chart_digest, 64);
     if let Some(adopted) = &mut report.adopted {
-        cut(&mut adopted.chart);
+        cut(&mut adopted.chart, MAX_NOTE);
     }
+}
+
+/// Control characters have six bytes in JSON, and no meaning to whoever reads the message.
+fn cut(text: &mut String, max: usize) {
+    if text.chars().any(char::is_control) {
+        *text = text.replace(char::is_control, " ");
+    }
+    text.truncate(text.floor_char_boundary(max));
 }
 
 /// Whether a report is about the assignment in force and says something that was not said yet (GS-10).

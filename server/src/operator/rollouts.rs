@@ -308,7 +308,9 @@ pub(super) async fn approve(
 ) -> Answer<Object<RolloutRef>> {
     caller.needs(Role::Approver)?;
     let bad = |what: &str, why: String| ApiError::from(Refused::invalid("GS-APPROVE", what, why));
-    let expires_in = given.expires_in.as_deref().map(span).transpose().map_err(|why| bad("expiresIn", why))?;
+    let expires_in = given.expires_in.as_deref().map(span).transpose();
+    let expires_in =
+        expires_in.map_err(|_| bad("expiresIn", "it is no length of time such as 2h or 1h 30m, at most 31 days".to_owned()))?;
     let plan_hash = given.plan_hash.map(Digest::new).transpose().map_err(|error| bad("planHash", error.to_string()))?;
     command(&coordinator, &caller, id, Command::Approve { wave: given.wave, plan_hash, expires_in }).await
 }

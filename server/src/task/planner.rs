@@ -34,6 +34,7 @@ pub(crate) async fn run(coordinator: Weak<Coordinator>, stop: CancellationToken)
             () = stop.cancelled() => return,
         }
         let Some(coordinator) = coordinator.upgrade() else { return };
+        let begun = Instant::now();
         pause = match coordinator.plan_all().await {
             Ok(until) => until_next(&coordinator, until),
             Err(error) => {
@@ -42,8 +43,10 @@ pub(crate) async fn run(coordinator: Weak<Coordinator>, stop: CancellationToken)
             }
         };
         drop(coordinator);
+        // At least as long as the round took: half of the time at most goes into planning.
+        let quiet = QUIET.max(begun.elapsed());
         tokio::select! {
-            () = tokio::time::sleep(QUIET) => {}
+            () = tokio::time::sleep(quiet) => {}
             () = stop.cancelled() => return,
         }
     }

@@ -58,8 +58,8 @@ impl Coordinator {
             snapshot.map(|bytes| put_blob(&blobs, &bytes)).transpose()
         })
         .await??;
-        if let Some(rollout) = &prepared.rollout {
-            self.remember_snapshot(Arc::new(rollout.snapshot.clone()));
+        if let (Some(rollout), Some(digest)) = (&prepared.rollout, &digest) {
+            self.remember_snapshot(digest.clone(), Arc::new(rollout.snapshot.clone()));
         }
         Ok(digest)
     }

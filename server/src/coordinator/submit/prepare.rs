@@ -14,7 +14,7 @@ use groundswell_api::dto::{ApplyAction, ApplyResult, PlanDto};
 use groundswell_core::assignment::{ChartRef, Drift};
 use groundswell_core::id::{ClusterName, Digest, ReleaseName, RolloutId};
 use groundswell_core::planner::Presence;
-use groundswell_core::rollout::{Member, Purpose, Snapshot, State as RolloutState};
+use groundswell_core::rollout::{Member, Outcome, Purpose, Snapshot, State as RolloutState};
 use groundswell_core::strategy::Strategy;
 use groundswell_core::time::Time;
 use std::collections::BTreeMap;
@@ -87,6 +87,8 @@ struct Inputs {
     before: Option<DocumentRecord>,
     active: Option<RolloutId>,
     away: Vec<ClusterName>,
+    /// Why the newest rollout did not bring what it should.
+    unhappy: Option<String>,
     now: Time,
 }
 
@@ -139,7 +141,18 @@ impl Coordinator {
             .filter(|subject| self.sessions().presence(&subject.name) != Presence::Connected)
             .map(|subject| subject.name.clone())
             .collect();
-        Ok(Inputs { subjects, strategy, places, chart, active: active.map(|head| head.id.clone()), base, before, away, now: self.now() })
+        let unhappy = base.as_ref().and_then(|base| unhappy(&state, base));
+        let active = active.map(|head| head.id.clone());
+        Ok(Inputs { subjects, strategy, places, chart, active, base, before, away, unhappy, now: self.now() })
+    }
+}
+
+/// An unchanged document makes no rollout; whoever expects another try must be told.
+fn unhappy(state: &State, base: &ReleaseRecord) -> Option<String> {
+    let latest = state.rollouts.get(base.latest.as_ref()?)?;
+    match &latest.state {
+        RolloutState::Ended { outcome: Outcome::RolledBack | Outcome::Aborted, why, .. } => Some(format!("{} ended: {why}", latest.id)),
+        _ => None,
     }
 }
 
@@ -314,7 +327,10 @@ fn finish(wish: &Wish, inputs: Inputs, laid: Laid, deprecated: bool) -> Prepared
         cause: wish.cause.clone(),
         rollout: makes_rollout.then(|| snapshot.id.clone()),
     };
-    let warnings = warnings(&name, &inputs.away, snapshot.members.len(), deprecated, &inputs.chart);
+    let mut warnings = warnings(&name, &inputs.away, snapshot.members.len(), deprecated, &inputs.chart);
+    if let (false, Some(unhappy)) = (makes_rollout, &inputs.unhappy) {
+        warnings.push(format!("release {name}: nothing changed, so no rollout is made, but {unhappy}; apply with --again for another try"));
+    }
     let mut texts: Vec<String> = laid.texts.into_values().collect();
     texts.push(wish.release.text.clone());
     texts.extend(wish.files.values().cloned());

@@ -118,6 +118,26 @@ async fn a_dry_run_shows_the_hash_that_the_rollout_will_have_and_changes_nothing
 }
 
 #[tokio::test]
+async fn of_two_who_apply_at_once_each_gets_what_they_asked_for_or_a_refusal() {
+    let world = World::new().await;
+    world.fleet().await;
+    let digest = world.chart("1.0.0").await;
+    let texts: Vec<String> = (0..8).map(|n| RELEASE.replace("cluster: ((", &format!("n: {n}\n    cluster: (("))).collect();
+    let answers = futures::future::join_all(texts.iter().map(|text| world.apply(text, &digest))).await;
+    for (n, answer) in answers.into_iter().enumerate() {
+        let Ok(answer) = answer else { continue };
+        let id = groundswell_core::id::RolloutId(answer.results[0].rollout.clone().unwrap());
+        let head = world.coordinator.state().rollouts[&id].clone();
+        let snapshot = world.coordinator.snapshot(&head).await.unwrap();
+        assert_eq!(super::hash::plan_hash(&snapshot), head.plan_hash, "{id} has somebody else's snapshot");
+        let values = super::super::open_blob(world.coordinator.blobs(), &snapshot.members.values().next().unwrap().values[0]).unwrap();
+        assert!(String::from_utf8(values).unwrap().starts_with(&format!("n: {n}\n")), "{id}");
+    }
+    let last = world.coordinator.state().releases.values().next().unwrap().clone();
+    assert_eq!(world.coordinator.state().rollouts.len() as u64, last.rollouts);
+}
+
+#[tokio::test]
 async fn somebody_elses_change_in_between_is_a_conflict() {
     let world = World::new().await;
     world.fleet().await;
