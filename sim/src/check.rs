@@ -209,7 +209,8 @@ impl Truth {
             let brought = self.known.get(&place).and_then(|known| known.assignment.as_ref()).map(|assignment| &assignment.rollout);
             writes.iter().any(|write| match write {
                 Write::Release(of, name, known) if (name, of) == (&place.0, &place.1) => {
-                    known.last_good.as_ref().and_then(|good| good.rollout.as_ref()) == brought
+                    let before = self.known.get(&place).and_then(|before| before.last_good.as_ref());
+                    known.last_good.as_ref() != before && known.last_good.as_ref().and_then(|good| good.rollout.as_ref()) == brought
                 }
                 _ => false,
             })

@@ -22,19 +22,19 @@ impl Rng {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.state)
     }
 
     /// A number in `low..high`; `low` when the range is empty.
     pub fn range(&mut self, low: u64, high: u64) -> u64 {
-        if high <= low { low } else { low + self.next() % (high - low) }
+        if high <= low { low } else { low + self.draw() % (high - low) }
     }
 
     /// True in `n` of a thousand draws.
     pub fn per_mille(&mut self, n: u64) -> bool {
-        self.next() % 1_000 < n
+        self.draw() % 1_000 < n
     }
 }
 
@@ -52,9 +52,9 @@ mod tests {
     fn a_part_does_not_move_when_its_neighbour_draws() {
         let root = Rng::new(7);
         let (mut a, mut b) = (root.child("east"), root.child("west"));
-        let first = a.next();
-        b.next();
-        assert_eq!(Rng::new(7).child("east").next(), first);
-        assert_ne!(first, Rng::new(8).child("east").next());
+        let first = a.draw();
+        b.draw();
+        assert_eq!(Rng::new(7).child("east").draw(), first);
+        assert_ne!(first, Rng::new(8).child("east").draw());
     }
 }

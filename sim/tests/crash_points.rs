@@ -17,7 +17,7 @@ fn small() -> World {
     }
     world.run(Span::seconds(5));
     submit(&mut world, 1);
-    world.come_to_rest(Span::minutes(30)).unwrap();
+    world.come_to_rest(Span::minutes(30)).expect("version 1 installs");
     world
 }
 

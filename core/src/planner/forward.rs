@@ -7,6 +7,7 @@ use crate::assignment::Direction;
 use crate::id::ClusterName;
 use crate::report::Phase;
 use crate::rollout::Forward;
+use std::collections::BTreeMap;
 
 /// Clusters of the open wave that have been away for longer than `offlineAfter` before their turn are owed.
 pub(super) fn owe_the_absent(draft: &mut Draft<'_>) {
@@ -46,8 +47,8 @@ pub(super) fn assign(draft: &mut Draft<'_>) {
     }
     let size = draft.members_of(draft.head().wave).count();
     let limit = wave.max_concurrent.max_concurrent(size);
-    let mut healthy = draft.members_of(draft.head().wave).filter(|(name, _)| is_available(draft, name)).count();
-    let floor = wave.min_available.min_available(size);
+    // By wave: one of an earlier wave that was owed and is back counts in its own.
+    let mut available: BTreeMap<usize, usize> = BTreeMap::new();
     let mut left = candidates.len();
     // Counted once: each count looks at every member.
     let mut in_flight = draft.in_flight();
@@ -62,11 +63,17 @@ pub(super) fn assign(draft: &mut Draft<'_>) {
         if in_flight >= draft.view().fleet_room {
             return draft.wait(wave.name.as_str(), format!("{left} wait for other rollouts: fleet.maxConcurrent is reached"), None);
         }
+        let Some(member) = draft.snapshot().members.get(&name) else { continue };
+        let Some(own) = draft.snapshot().strategy.waves.get(member.wave) else { continue };
+        let size = draft.members_of(member.wave).count();
+        let floor = own.min_available.min_available(size);
+        let count = || draft.members_of(member.wave).filter(|(name, _)| is_available(draft, name)).count();
+        let healthy = *available.entry(member.wave).or_insert_with(count);
         let was_available = is_available(draft, &name);
         if was_available && healthy <= floor {
             draft.wait(
                 name.as_str(),
-                format!("{healthy} of {size} clusters are healthy, minAvailable is {} ({floor})", wave.min_available),
+                format!("{healthy} of {size} clusters are healthy, minAvailable is {} ({floor})", own.min_available),
                 None,
             );
             continue;
@@ -74,9 +81,8 @@ pub(super) fn assign(draft: &mut Draft<'_>) {
         if draft.is_full() {
             return;
         }
-        let Some(member) = draft.snapshot().members.get(&name) else { continue };
         draft.issue(&name, Direction::Forward, draft.snapshot().target(member));
-        healthy -= usize::from(was_available);
+        available.insert(member.wave, healthy - usize::from(was_available));
         left -= 1;
         in_flight += 1;
     }

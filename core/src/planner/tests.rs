@@ -477,3 +477,31 @@ fn a_rollout_does_not_end_while_a_cluster_that_came_back_is_in_flight() {
     fleet.run();
     assert_eq!(fleet.outcome(), Some(Outcome::Succeeded));
 }
+
+#[test]
+fn min_available_of_a_cluster_that_came_back_is_that_of_its_own_wave() {
+    let mut fleet = Fleet::new(&[2, 2], |strategy| {
+        strategy.waves[0].may_be_owed = true;
+        strategy.waves[0].min_available = Limit::Count(2);
+    });
+    fleet.clusters.get_mut(&name("w0-1")).unwrap().presence = Presence::Away { since: Time(0) };
+    fleet.rest();
+    fleet.report(&name("w0-0"), Phase::Healthy, "healthy");
+    fleet.pass(Span::minutes(1));
+    fleet.rest();
+    assert_eq!(fleet.head.wave, 1);
+    // Back, and healthy with what it had; touching it would leave one healthy of the two that its wave must keep.
+    let mut had = fleet.releases[&name("w0-0")].assignment.clone().unwrap();
+    (had.cluster, had.rollout) = (name("w0-1"), RolloutId("beacon-0".into()));
+    let release = ClusterRelease { generation: had.generation, assignment: Some(had), ..ClusterRelease::default() };
+    fleet.releases.insert(name("w0-1"), release);
+    fleet.clusters.get_mut(&name("w0-1")).unwrap().presence = Presence::Connected;
+    fleet.report(&name("w0-1"), Phase::Healthy, "healthy");
+    // Frees the slots of the open wave.
+    fleet.report(&name("w1-0"), Phase::Healthy, "healthy");
+    fleet.report(&name("w1-1"), Phase::Healthy, "healthy");
+    fleet.pass(Span::seconds(20));
+    fleet.rest();
+    assert!(fleet.waits.iter().any(|wait| wait.subject == "w0-1" && wait.why.contains("minAvailable")) || fleet.head.state.is_ended());
+    assert!(!fleet.in_flight().contains(&name("w0-1")));
+}
