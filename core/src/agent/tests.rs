@@ -271,6 +271,25 @@ fn a_pending_revision_of_somebody_else_is_shown_and_left_alone() {
 }
 
 #[test]
+fn a_lock_that_came_between_our_start_and_our_revision_is_left_alone() {
+    for lived in [true, false] {
+        let mut world = World::new(FakeHelm::default());
+        world.helm.by_hand("beacon-0.9.0");
+        world.give(&forward(1, "1.0.0"));
+        world.run_helm(Cut::BeforeRevision);
+        if !lived {
+            world.seen = awake();
+        }
+        world.helm.push(RevisionStatus::PendingUpgrade, "Preparing upgrade", "other-2.0.0", None, None);
+        let rest = world.settle();
+        assert_eq!((rest.step, rest.phase), (Step::Wait, Phase::Blocked), "lived: {lived}");
+        world.helm.history.last_mut().unwrap().status = RevisionStatus::Failed;
+        world.seen.history = None;
+        assert_eq!(world.settle().step, Step::Watch { revision: 3 }, "lived: {lived}");
+    }
+}
+
+#[test]
 fn our_own_dead_pending_is_unlocked_only_by_the_holder_of_the_lease() {
     let mut world = World::new(FakeHelm::default());
     world.give(&forward(1, "1.0.0"));
