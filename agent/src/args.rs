@@ -96,6 +96,10 @@ pub(crate) struct RunArgs {
     /// Seconds that the agent's Lease lasts without renewal.
     #[arg(long, env = "GROUNDSWELL_LEASE_DURATION", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(15..=300))]
     pub(crate) lease_duration: u16,
+    /// Longest delay between two tries to reach the server, in seconds. A small fleet may have less than the default, which keeps
+    /// 10,000 agents from falling upon a server that comes back.
+    #[arg(long, env = "GROUNDSWELL_RECONNECT_MAX", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub(crate) reconnect_max: u16,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
 }

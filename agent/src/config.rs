@@ -45,6 +45,7 @@ pub(crate) struct Config {
     pub(crate) cluster_name: Option<ClusterName>,
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) lease_duration: Duration,
+    pub(crate) reconnect_max: Duration,
     pub(crate) cluster: ClusterConfig,
 }
 
@@ -137,6 +138,7 @@ impl Config {
             cluster_name: args.cluster_name.clone().map(ClusterName::new).transpose()?,
             admin_listen: args.admin_listen,
             lease_duration: Duration::from_secs(u64::from(args.lease_duration)),
+            reconnect_max: Duration::from_secs(u64::from(args.reconnect_max)),
             cluster: ClusterConfig::new(&args.cluster)?,
         })
     }

@@ -13,25 +13,31 @@ const CAP: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Delays {
     ceiling: ExponentialBackoff,
+    cap: Duration,
 }
 
 impl Delays {
     pub(crate) fn new() -> Self {
+        Self::up_to(CAP)
+    }
+
+    /// With another cap than the usual one.
+    pub(crate) fn up_to(cap: Duration) -> Self {
         let ceiling = ExponentialBackoffBuilder::new()
             .with_initial_interval(FIRST)
             .with_multiplier(2.0)
             // The crate's jitter keeps half of the interval as a floor; ours is drawn below, over all of it.
             .with_randomization_factor(0.0)
-            .with_max_interval(CAP)
+            .with_max_interval(cap)
             // Its default gives up after 15 minutes, and an agent that gives up is lost.
             .with_max_elapsed_time(None)
             .build();
-        Self { ceiling }
+        Self { ceiling, cap }
     }
 
     /// The next delay.
     pub(crate) fn next(&mut self) -> Duration {
-        let ceiling = self.ceiling.next_backoff().unwrap_or(CAP).min(CAP);
+        let ceiling = self.ceiling.next_backoff().unwrap_or(self.cap).min(self.cap);
         even(ceiling)
     }
 

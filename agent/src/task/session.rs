@@ -40,7 +40,7 @@ enum End {
 
 /// Holds sessions for ever, one after the other.
 pub(crate) async fn run(tenure: &Arc<Tenure>) -> anyhow::Result<()> {
-    let mut delays = Delays::new();
+    let mut delays = Delays::up_to(tenure.config.reconnect_max);
     loop {
         let began = Instant::now();
         let end = one(tenure).await;

@@ -105,6 +105,8 @@ impl Stand {
             ("--enrol-server", self.enrolment_url().to_owned()),
             ("--token-file", path(&token_file)),
             ("--namespace", AGENT_NAMESPACE.to_owned()),
+            // A test that restarts the server would wait a minute each time.
+            ("--reconnect-max", "2".to_owned()),
             ("--release-namespaces", self.config.namespaces.join(",")),
             ("--kubeconfig", path(&kubeconfig)),
             ("--helm", path(&self.binaries.helm)),
