@@ -62,7 +62,9 @@ pub(crate) fn phase_of(phase: v1::Phase) -> Phase {
     }
 }
 
-pub(crate) fn assignment(assignment: &Assignment, permit: Option<Span>) -> v1::Assignment {
+/// `leader` is who sends it, which may not be who issued it: what a leader before committed and did not send is still owed, and
+/// an agent that has seen the newer epoch refuses the older one.
+pub(crate) fn assignment(assignment: &Assignment, leader: &Epoch, permit: Option<Span>) -> v1::Assignment {
     use v1::assignment::Target as Wire;
     let target = match &assignment.target {
         Target::Content(content) => Wire::Content(v1::ContentTarget {
@@ -91,7 +93,7 @@ pub(crate) fn assignment(assignment: &Assignment, permit: Option<Span>) -> v1::A
         namespace: assignment.namespace.to_string(),
         rollout: assignment.rollout.to_string(),
         generation: assignment.generation.0,
-        epoch: Some(epoch(&assignment.epoch)),
+        epoch: Some(epoch(leader)),
         direction: direction.into(),
         target: Some(target),
         issued_at_ms: assignment.issued_at.0,

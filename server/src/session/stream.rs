@@ -68,7 +68,7 @@ async fn hold(sessions: &Sessions, peer: &Peer, mut incoming: Streaming<AgentMes
             },
             next = handle.next_assignment() => {
                 let permit = sessions.coordinator.permit(&peer.cluster, &next.release, next.generation).granted_for;
-                say(outbox, ToAgent::Assignment(assignment(&next, permit))).await?;
+                say(outbox, ToAgent::Assignment(assignment(&next, &sessions.coordinator.epoch(), permit))).await?;
             },
             closed = handle.closed() => return Err(match closed {
                 Closed::Revoked => Status::permission_denied("this cluster was revoked"),
