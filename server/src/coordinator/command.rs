@@ -100,7 +100,7 @@ fn decide(state: &State, snapshot: &Snapshot, head: &Head, wanted: &Command, by:
         Command::Pause { why } => command::pause(head, by, why),
         Command::Resume => command::resume(head),
         Command::Approve { wave, plan_hash, expires_in } => {
-            command::approve(snapshot, head, wave.as_deref(), plan_hash.as_ref(), by, *expires_in, now)
+            command::approve(snapshot, head, turns, wave.as_deref(), plan_hash.as_ref(), by, *expires_in, now)
         }
         Command::Retry(cluster) => match failed_debt(state, head, cluster) {
             Some(debt) => Ok(vec![Change::Owe(cluster.clone(), Debt { failed: None, ..debt.clone() })]),

@@ -74,7 +74,7 @@ impl Coordinator {
             action: ApplyAction::Configured,
             document,
             rollout: Some(rollout),
-            texts: Vec::new(),
+            texts: BTreeMap::new(),
             supersede: true,
             deletes: true,
             warnings: Vec::new(),

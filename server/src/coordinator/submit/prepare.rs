@@ -47,7 +47,7 @@ pub(crate) struct Prepared {
     /// `None` when what the release brings does not change.
     pub(crate) rollout: Option<PreparedRollout>,
     /// Content to be stored: document, files, values.
-    pub(crate) texts: Vec<String>,
+    pub(crate) texts: BTreeMap<Digest, String>,
     pub(crate) supersede: bool,
     /// The release goes away with this rollout.
     pub(crate) deletes: bool,
@@ -331,9 +331,9 @@ fn finish(wish: &Wish, inputs: Inputs, laid: Laid, deprecated: bool) -> Prepared
     if let (false, Some(unhappy)) = (makes_rollout, &inputs.unhappy) {
         warnings.push(format!("release {name}: nothing changed, so no rollout is made, but {unhappy}; apply with --again for another try"));
     }
-    let mut texts: Vec<String> = laid.texts.into_values().collect();
-    texts.push(wish.release.text.clone());
-    texts.extend(wish.files.values().cloned());
+    let mut texts = laid.texts;
+    let written = std::iter::once(&wish.release.text).chain(wish.files.values());
+    texts.extend(written.map(|text| (digest_of(text.as_bytes()), text.clone())));
     let rollout = makes_rollout.then(|| {
         let hash = plan_hash(&snapshot);
         PreparedRollout { plan: plan::empty(&snapshot, &hash), snapshot, hash, recipe: RECIPE, content }

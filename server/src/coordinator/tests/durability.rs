@@ -1,6 +1,6 @@
 //! Restarts, a mirror that fell behind, leaders that were replaced, and the audit chain.
 
-use crate::coordinator::audit::{Broken, verify};
+use crate::coordinator::audit::{Broken, Entry, chain, verify};
 use crate::coordinator::records::{AuditRecord, Key, encode};
 use crate::coordinator::state::State;
 use crate::coordinator::testing::{RELEASE, World};
@@ -124,6 +124,13 @@ async fn every_change_is_in_the_audit_log_and_a_flipped_byte_shows() {
         let mut forged = records.clone();
         forged[n].detail.push('x');
         assert!(verify(None, &forged).is_err(), "record {n} was changed unseen");
+    }
+    for n in 0..records.len() - 1 {
+        let mut forged = records.clone();
+        let before = n.checked_sub(1).map(|before| &records[before]);
+        forged[n] = chain(before, Entry::new("nobody", "report", "release/beacon", "never happened"), records[n].at);
+        let broken = verify(None, &forged).unwrap_err();
+        assert_eq!(broken.sequence, n as u64 + 2, "record {n} was written anew, with a hash that fits, and the next did not show it");
     }
     let mut cut = records.clone();
     cut.remove(2);
