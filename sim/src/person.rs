@@ -97,7 +97,7 @@ impl World {
         let changes = match act {
             Act::Pause => command::pause(head, "ann", "incident"),
             Act::Resume => command::resume(head),
-            Act::Approve => command::approve(snapshot, head, None, None, "ann", None, now),
+            Act::Approve => command::approve(snapshot, head, turns, None, None, "ann", None, now),
             Act::Retry(cluster) => command::retry(snapshot, head, turns, cluster),
             Act::Skip(cluster) => command::skip(snapshot, head, turns, cluster, "ann", "broken", now),
             Act::Abort => command::abort(head, "ann", "enough", now),

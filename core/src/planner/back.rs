@@ -64,7 +64,7 @@ fn begin(draft: &mut Draft<'_>, name: &ClusterName, limit: usize, in_flight: &mu
     }
     let Some(target) = way_back(draft, name) else {
         cut_short(draft, name);
-        let why = "first install: there is no last good state; left as it is".to_owned();
+        let why = "first install: there is no last good state".to_owned();
         draft.push(Change::Back(name.clone(), Back::Left { why }));
         return true;
     };

@@ -46,10 +46,13 @@ pub fn resume(head: &Head) -> Answer {
     }
 }
 
-/// A person's word for one wave (the open one unless named), bound to the plan hash that they saw.
+/// A person's word for one wave (the open one unless named), bound to the plan hash that they saw. It can be given from the
+/// moment at which every cluster of the wave has ended its turn, also while it still bakes: before, there is nothing to judge.
+#[expect(clippy::too_many_arguments, reason = "a command has who, what and when; a struct would only name them again")]
 pub fn approve(
     snapshot: &Snapshot,
     head: &Head,
+    turns: &BTreeMap<ClusterName, Turn>,
     wave: Option<&str>,
     seen: Option<&Digest>,
     by: &str,
@@ -62,15 +65,21 @@ pub fn approve(
     if seen.is_some_and(|seen| *seen != head.plan_hash) {
         return refuse(format!("the plan hash of {} is {}", head.id, head.plan_hash), format!("groundswell rollout show {}", head.id));
     }
+    let status = format!("groundswell rollout status {}", head.id);
     let (index, wave) = match find_wave(snapshot, head, wave) {
         Ok(found) => found,
-        Err(why) => return refuse(why, format!("groundswell rollout status {}", head.id)),
+        Err(why) => return refuse(why, status),
     };
     if !wave.approval {
         return refuse(format!("wave {} asks for no approval", wave.name), "");
     }
     if index < head.wave {
         return refuse(format!("wave {} is promoted already", wave.name), "");
+    }
+    let is_at_it = |name: &&ClusterName| turns.get(*name).is_none_or(|turn| matches!(turn.forward, Forward::Waiting | Forward::InFlight { .. }));
+    let at_it = snapshot.wave_members(index).filter(is_at_it).count();
+    if index > head.wave || at_it > 0 {
+        return refuse(format!("wave {} does not await approval yet: {at_it} of its clusters have not ended their turn", wave.name), status);
     }
     let approval = Approval { by: by.into(), at: now, plan_hash: head.plan_hash.clone(), expires_at: expires_in.map(|span| now + span) };
     Ok(vec![Change::Approve(index, approval)])

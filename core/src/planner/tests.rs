@@ -270,12 +270,15 @@ fn halting_strategies_wait_for_a_person_and_retry_goes_on() {
 #[test]
 fn approval_is_asked_for_after_the_bake_and_bound_to_the_plan() {
     let mut fleet = Fleet::new(&[1, 1], |strategy| strategy.waves[0].approval = true);
+    fleet.rest();
+    let early = command::approve(&fleet.snapshot, &fleet.head, &fleet.turns, None, None, "ann", None, fleet.now);
+    assert!(early.unwrap_err().why.contains("does not await approval yet"));
     fleet.run();
     assert_eq!(fleet.head.wave, 0);
     assert!(fleet.waits.iter().any(|wait| wait.why.contains("approval")), "{:?}", fleet.waits);
-    let wrong = command::approve(&fleet.snapshot, &fleet.head, None, Some(&digest(1)), "eve", None, fleet.now);
+    let wrong = command::approve(&fleet.snapshot, &fleet.head, &fleet.turns, None, Some(&digest(1)), "eve", None, fleet.now);
     assert!(wrong.is_err());
-    let changes = command::approve(&fleet.snapshot, &fleet.head, None, None, "ann", None, fleet.now).unwrap();
+    let changes = command::approve(&fleet.snapshot, &fleet.head, &fleet.turns, None, None, "ann", None, fleet.now).unwrap();
     apply(&changes, &mut fleet.head, &mut fleet.turns, &mut fleet.releases);
     fleet.run();
     assert_eq!(fleet.outcome(), Some(Outcome::Succeeded));
