@@ -73,7 +73,7 @@ pub fn complain(error: &dyn std::error::Error, code: u8) -> ExitCode {
 
 /// Prints what the configuration comes to.
 pub fn describe(config: &Config) -> ExitCode {
-    let _ = writeln!(std::io::stdout().lock(), "{config:#?}");
+    let _ = write!(std::io::stdout().lock(), "{config}");
     ExitCode::SUCCESS
 }
 
@@ -93,7 +93,7 @@ pub fn run(config: Config) -> ExitCode {
 }
 
 fn start_logging(config: &Config) -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log).context("log filter")?;
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match config.log_format {
         LogFormat::Text => builder.with_ansi(false).init(),

@@ -3,6 +3,7 @@
 use crate::args::{LogFormat, Settings};
 use groundswell_core::time::Span;
 use serde::Deserialize;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -120,6 +121,9 @@ impl Config {
         if names.is_empty() || names.iter().any(|name| name.trim().is_empty()) {
             return Err(ConfigError::Value { what: "names", why: "at least one host name or address, none of them empty".into() });
         }
+        if let Some(name) = names.iter().find(|name| rustls_pki_types::ServerName::try_from(name.as_str()).is_err()) {
+            return Err(ConfigError::Value { what: "names", why: format!("{name:?} is neither a host name nor an address") });
+        }
         let fleet = settings.fleet_max_concurrent.clone().or(file.fleet.max_concurrent.map(|limit| match limit {
             MaxConcurrent::Count(count) => count.to_string(),
             MaxConcurrent::Word(word) => word,
@@ -153,7 +157,30 @@ impl Config {
         {
             return Err(ConfigError::Value { what: "sessions.url", why: format!("{url:?} should begin with https://") });
         }
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log) {
+            return Err(ConfigError::Value {
+                what: "log.filter",
+                why: format!("{:?}: {error}; write such as info or groundswell_server=debug", self.log),
+            });
+        }
         Ok(())
+    }
+}
+
+/// What it comes to, in the form of the file.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = if self.fleet_max_concurrent == usize::MAX { "none".into() } else { self.fleet_max_concurrent.to_string() };
+        writeln!(f, "dataDir: {}", self.data_dir.display())?;
+        writeln!(f, "enrolment: {{listen: '{}'}}", self.enrolment_listen)?;
+        let url = self.sessions_url.as_ref().map(|url| format!(", url: '{url}'")).unwrap_or_default();
+        writeln!(f, "sessions: {{listen: '{}'{url}}}", self.sessions_listen)?;
+        writeln!(f, "operators: {{listen: '{}'}}", self.operators_listen)?;
+        writeln!(f, "admin: {{listen: '{}'}}", self.admin_listen)?;
+        writeln!(f, "names: [{}]", self.names.join(", "))?;
+        writeln!(f, "fleet: {{maxConcurrent: {limit}}}")?;
+        writeln!(f, "heartbeatMs: {}", self.heartbeat.0)?;
+        writeln!(f, "log: {{format: {}, filter: '{}'}}", if self.log_format == LogFormat::Json { "json" } else { "text" }, self.log)
     }
 }
 
@@ -219,6 +246,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_described_reads_back_the_same() {
+        let config = Config::load(&Settings::default()).unwrap();
+        assert_eq!(load(&config.to_string()).unwrap(), config);
+    }
+
+    #[test]
     fn flags_win_over_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("server.yaml");
@@ -236,6 +269,8 @@ mod tests {
             ("fleet: {maxConcurrent: 0}", "from 1, or none"),
             ("heartbeatMs: 1", "200 to 60000"),
             ("names: []", "at least one"),
+            ("names: ['a b']", "neither a host name"),
+            ("log: {filter: 'foo=bar=x'}", "log.filter"),
             ("sessions: {listen: '127.0.0.1:7443'}", "two listeners"),
             ("sessions: {url: 'http://x'}", "https://"),
             ("sesions: {}", "sesions"),

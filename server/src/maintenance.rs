@@ -43,8 +43,14 @@ fn export(config: &Config, file: &std::path::Path) -> Result<String> {
 
 fn restore(config: &Config, file: &std::path::Path) -> Result<String> {
     let folder = config.data_dir.join("store");
+    if !file.is_file() {
+        bail!("{} is not a file; snapshots lie in the snapshots folder of the store", file.display());
+    }
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!("{} is not empty; move it aside first, and keep it", folder.display());
+    }
     let store = SledStore::import(file, &folder, &SledOptions::default())
-        .with_context(|| format!("make a store in {} from {}; move what is there aside first", folder.display(), file.display()))?;
+        .with_context(|| format!("make a store in {} from {}", folder.display(), file.display()))?;
     drop(store);
     Ok(format!("{} holds a new lineage now. Start the server; agents keep what they have until they have attached", folder.display()))
 }

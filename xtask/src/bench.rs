@@ -10,6 +10,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    // Figures of a debug build mean nothing.
+    execute(&mut cargo(&["build", "--release", "--locked", "-p", "groundswell-server", "-p", "groundswell"]))?;
     let mut command = cargo(&["bench", "--locked", "-p", "groundswell-tests"]);
     if let Some(only) = &args.only {
         command.args(["--", only]);
