@@ -124,7 +124,7 @@ fn by_hand_and_killed(fleet: &Fleet) -> Result<()> {
     let words = ["upgrade", "-i", "beacon-2", &folder, "-n", NAMESPACE];
     fleet.stand.helm(FOREIGN, &[&words[..], &["--set", "hooks.enabled=false"]].concat())?;
     let mut helm = Command::new(fleet.stand.helm_binary());
-    helm.arg("--kubeconfig").arg(fleet.stand.cluster(FOREIGN)?.admin_kubeconfig()).args(words);
+    helm.arg("--kubeconfig").arg(fleet.stand.cluster(FOREIGN)?.admin_kubeconfig()).args(words).args(["--set", "hooks.enabled=true"]);
     let mut helm = helm.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let pending = eventually("helm by hand is in the middle", PATIENCE, || {
         let history = fleet.history(FOREIGN, "beacon-2")?;
