@@ -76,10 +76,14 @@ pub fn approve(
     if index < head.wave {
         return refuse(format!("wave {} is promoted already", wave.name), "");
     }
-    let is_at_it = |name: &&ClusterName| turns.get(*name).is_none_or(|turn| matches!(turn.forward, Forward::Waiting | Forward::InFlight { .. }));
+    let is_at_it =
+        |name: &&ClusterName| turns.get(*name).is_none_or(|turn| matches!(turn.forward, Forward::Waiting | Forward::InFlight { .. }));
     let at_it = snapshot.wave_members(index).filter(is_at_it).count();
     if index > head.wave || at_it > 0 {
-        return refuse(format!("wave {} does not await approval yet: {at_it} of its clusters have not ended their turn", wave.name), status);
+        return refuse(
+            format!("wave {} does not await approval yet: {at_it} of its clusters have not ended their turn", wave.name),
+            status,
+        );
     }
     let approval = Approval { by: by.into(), at: now, plan_hash: head.plan_hash.clone(), expires_at: expires_in.map(|span| now + span) };
     Ok(vec![Change::Approve(index, approval)])
