@@ -1,7 +1,7 @@
 //! What the agent has written down, and which assignments it takes.
 
 use super::history::Marker;
-use crate::assignment::{Assignment, Content};
+use crate::assignment::{Assignment, Content, Drift};
 use crate::id::{Epoch, ReleaseName};
 use crate::report::Adopted;
 use crate::time::Time;
@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 
 /// Notes that an entry keeps; the oldest go first. Ten are more than a turn of one cluster makes.
 const MAX_NOTES: usize = 10;
+
+/// Said with every release that asks for it, or its owner would rely on what nobody does.
+const NO_CORRECTION: &str = "drift: correct is not carried out in this version: objects that were changed by hand stay as they are";
 
 /// Everything of the agent that survives a crash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,8 +122,15 @@ pub struct Entry {
     pub revisions: BTreeMap<u32, RevisionContent>,
     /// What was there before our first assignment.
     pub adopted: Option<Adopted>,
+    /// Whether helm was ever asked to do something for the release since it was last gone. A ledger that does not say means yes.
+    #[serde(default = "yes")]
+    pub begun: bool,
     /// Steps out of the ordinary, for the report.
     pub notes: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Entry {
@@ -133,6 +143,7 @@ impl Entry {
             operation: None,
             revisions: BTreeMap::new(),
             adopted: None,
+            begun: false,
             notes: Vec::new(),
         }
     }
@@ -144,7 +155,13 @@ impl Entry {
         if self.phase == LedgerPhase::Gone {
             return fresh;
         }
-        Self { operation: self.operation.clone(), revisions: self.revisions.clone(), adopted: self.adopted.clone(), ..fresh }
+        Self {
+            operation: self.operation.clone(),
+            revisions: self.revisions.clone(),
+            adopted: self.adopted.clone(),
+            begun: self.begun,
+            ..fresh
+        }
     }
 
     /// Adds a note, once.
@@ -160,6 +177,12 @@ impl Entry {
     /// The operation, if it belongs to the assignment in force.
     pub fn current_operation(&self) -> Option<&Operation> {
         self.operation.as_ref().filter(|operation| operation.marker.generation == self.assignment.generation)
+    }
+
+    /// Whether Helm has the release in the namespace of the assignment, as far as the ledger knows.
+    fn is_settled(&self) -> bool {
+        self.phase != LedgerPhase::Gone
+            && (self.begun || self.adopted.is_some() || !self.revisions.is_empty() || self.applied_revision().is_some())
     }
 
     /// Helm's revision that holds the assignment in force.
@@ -178,8 +201,28 @@ pub enum Offer {
     Accept(Box<Ledger>),
     /// Already in the ledger: answer from there (GS-7).
     Known,
-    /// Not taken, and why.
-    Refuse(String),
+    /// Not taken.
+    Refuse(Refusal),
+}
+
+/// Why an assignment is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// In words for the operator.
+    pub why: String,
+    /// It is older than what is in the ledger, or its leader is: nobody waits for an answer. Any other refusal has to reach the
+    /// server as [`crate::report::Phase::Refused`], or it would wait for the generation until its deadline.
+    pub is_stale: bool,
+}
+
+impl Refusal {
+    fn stale(why: String) -> Self {
+        Self { why, is_stale: true }
+    }
+
+    fn of_newest(why: String) -> Self {
+        Self { why, is_stale: false }
+    }
 }
 
 /// Whether the agent takes an assignment (GS-5, GS-9).
@@ -188,35 +231,41 @@ pub fn offer(ledger: &Ledger, assignment: &Assignment) -> Offer {
     let seen = &ledger.max_epoch;
     let same_lineage = seen.lineage.is_empty() || epoch.lineage == seen.lineage;
     if same_lineage && epoch.number < seen.number {
-        return Offer::Refuse(format!("it comes from leader {}, and leader {} was already seen", epoch.number, seen.number));
+        let why = format!("it comes from leader {}, and leader {} was already seen", epoch.number, seen.number);
+        return Offer::Refuse(Refusal::stale(why));
     }
-    let entry = match ledger.entries.get(&assignment.release) {
+    let mut entry = match ledger.entries.get(&assignment.release) {
         None => Entry::new(assignment.clone()),
         Some(known) => match succeed(known, assignment) {
             Ok(Some(entry)) => entry,
             Ok(None) => return Offer::Known,
-            Err(why) => return Offer::Refuse(why),
+            Err(refusal) => return Offer::Refuse(refusal),
         },
     };
+    if assignment.drift == Drift::Correct {
+        entry.note(NO_CORRECTION);
+    }
     let mut next = ledger.clone();
     next.max_epoch = epoch.clone();
     next.entries.insert(assignment.release.clone(), entry);
     Offer::Accept(Box::new(next))
 }
 
-fn succeed(known: &Entry, assignment: &Assignment) -> Result<Option<Entry>, String> {
+fn succeed(known: &Entry, assignment: &Assignment) -> Result<Option<Entry>, Refusal> {
     let (had, gets) = (known.assignment.generation, assignment.generation);
     if gets < had {
-        return Err(format!("generation {gets} is older than {had}, which the ledger holds"));
+        return Err(Refusal::stale(format!("generation {gets} is older than {had}, which the ledger holds")));
     }
     if gets == had {
         // A new leader sends what its predecessor issued under its own epoch; that alone is no other content.
         let as_known = Assignment { epoch: known.assignment.epoch.clone(), ..assignment.clone() };
-        return if as_known == known.assignment { Ok(None) } else { Err(format!("generation {gets} is in the ledger with other content")) };
+        let other = || Refusal::of_newest(format!("generation {gets} is in the ledger with other content"));
+        return if as_known == known.assignment { Ok(None) } else { Err(other()) };
     }
-    if known.phase != LedgerPhase::Gone && known.assignment.namespace != assignment.namespace {
+    if known.is_settled() && known.assignment.namespace != assignment.namespace {
         let (from, to) = (&known.assignment.namespace, &assignment.namespace);
-        return Err(format!("the release lives in namespace {from}; Helm cannot move it to {to}: uninstall it first"));
+        let why = format!("the release lives in namespace {from}; Helm cannot move it to {to}: uninstall it first");
+        return Err(Refusal::of_newest(why));
     }
     Ok(Some(known.succeed(assignment.clone())))
 }

@@ -8,10 +8,11 @@
 mod history;
 mod ledger;
 mod observed;
+mod refusal;
 mod step;
 
 pub use history::{HistoryEntry, INTERRUPTED, Marker, RevisionStatus, UNLOCKED};
-pub use ledger::{Entry, HelmCall, Ledger, LedgerPhase, Offer, Operation, RevisionContent, offer};
+pub use ledger::{Entry, HelmCall, Ledger, LedgerPhase, Offer, Operation, Refusal, RevisionContent, offer};
 pub use observed::{Chart, Crds, HealthSeen, HelmEnd, Observed, Permit, Preflight};
 pub use step::{MAX_ATTEMPTS, Next, Step, next};
 

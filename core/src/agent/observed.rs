@@ -1,6 +1,7 @@
 //! What a shell sees besides the ledger. All of it is lost in a crash and found again.
 
 use super::history::{HistoryEntry, Marker};
+use crate::id::Namespace;
 use crate::time::{Span, Time};
 
 /// The server's word on when to begin.
@@ -88,6 +89,8 @@ pub struct HealthSeen {
 /// All that [`super::next`] knows besides the entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
+    /// Where the agent itself lives.
+    pub own_namespace: Option<Namespace>,
     /// Helm's history, ascending; `None` when it was not read since helm last ran. A shell reads it anew after each
     /// [`super::Step::Wait`].
     pub history: Option<Vec<HistoryEntry>>,

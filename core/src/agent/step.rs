@@ -3,9 +3,10 @@
 use super::history::{HistoryEntry, Marker, RevisionStatus, UNLOCKED};
 use super::ledger::{Entry, HelmCall, LedgerPhase, Operation, RevisionContent};
 use super::observed::{Chart, Crds, Observed, Permit, Preflight};
+use super::refusal;
 use crate::assignment::{Assignment, Content, Direction, Target};
 use crate::report::{Adopted, Phase};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use std::collections::BTreeMap;
 
 /// Attempts of one generation: the first, and two recoveries. A helm that dies three times over one release will die again,
@@ -113,6 +114,12 @@ fn watch(revision: u32, seen: &Observed) -> Next {
         Some(health) if health.healthy => then(step, Phase::Healthy, &*health.message),
         Some(health) => then(step, Phase::Unhealthy, &*health.message),
     }
+}
+
+/// It will never begin; after an attempt "refused" would say that nothing was touched.
+fn refused(entry: &Entry, why: String) -> Next {
+    let phase = if entry.attempt == 0 { LedgerPhase::Refused { why: why.clone() } } else { LedgerPhase::Failed { why: why.clone() } };
+    write(Entry { phase, ..entry.clone() }, standing(entry), why)
 }
 
 /// What became of a helm call whose end is not in the ledger.
@@ -241,13 +248,17 @@ fn resolve_uninstall(entry: &Entry, operation: &Operation, history: &[HistoryEnt
 
 /// Nothing is begun: what would bring the release to its target, and may it begin?
 fn begin(entry: &Entry, history: &[HistoryEntry], seen: &Observed, now: Time) -> Next {
+    let satisfied = satisfied(entry, history);
+    if let (None, Some(why)) = (&satisfied, refusal::of(entry, history, seen)) {
+        return refused(entry, why);
+    }
     if let Some(adopted) = adoptable(entry, history) {
         let said = format!("adopted revision {} ({}) as the last good state", adopted.helm_revision, adopted.chart);
         let mut next = Entry { adopted: Some(adopted), ..entry.clone() };
         next.note(said.clone());
         return write(next, standing(entry), said);
     }
-    if let Some(next) = satisfied(entry, history) {
+    if let Some(next) = satisfied {
         return next;
     }
     if let Some(lock) = foreign_pending(history) {
@@ -259,13 +270,13 @@ fn begin(entry: &Entry, history: &[HistoryEntry], seen: &Observed, now: Time) ->
     }
     let call = match call_for(entry, history) {
         Ok(call) => call,
-        Err(why) => return write(Entry { phase: LedgerPhase::Refused { why: why.clone() }, ..entry.clone() }, standing(entry), why),
+        Err(why) => return refused(entry, why),
     };
     if let Some(waits) = prepare(entry, &call, seen, now) {
         return waits;
     }
     let marker = Marker { generation: entry.assignment.generation, attempt: entry.attempt + 1 };
-    let mut next = Entry { attempt: marker.attempt, ..entry.clone() };
+    let mut next = Entry { attempt: marker.attempt, begun: true, ..entry.clone() };
     next.operation = Some(Operation { marker, expected_revision: expected(history), call, written_at: now });
     if let Crds::Applied { notes } = &seen.crds {
         notes.iter().for_each(|note| next.note(note.clone()));
@@ -374,11 +385,7 @@ fn prepare(entry: &Entry, call: &HelmCall, seen: &Observed, now: Time) -> Option
             Preflight::Passed => {}
             Preflight::Unknown => return Some(then(Step::Preflight, phase, "checking before anything is touched")),
             Preflight::Unavailable(why) => return Some(then(Step::Preflight, Phase::Blocked, why)),
-            Preflight::Refused(why) => {
-                let phase_then =
-                    if entry.attempt == 0 { LedgerPhase::Refused { why: why.clone() } } else { LedgerPhase::Failed { why: why.clone() } };
-                return Some(write(Entry { phase: phase_then, ..entry.clone() }, phase, why));
-            }
+            Preflight::Refused(why) => return Some(refused(entry, why.clone())),
         }
     }
     if let Some(waits) = permitted(phase, seen, now) {
@@ -421,9 +428,21 @@ fn foreign_pending(history: &[HistoryEntry]) -> Option<&HistoryEntry> {
     history.last().filter(|latest| latest.status.is_pending())
 }
 
+/// Each other word is a report that the server stores, so the age moves in steps: 10 of a minute, then of ten minutes, from two
+/// hours on of an hour. A lock that is left for a day is told of 43 times.
+fn coarse(age: Span) -> String {
+    let step = match age {
+        age if age < Span::minutes(1) => return "since less than a minute ago".to_owned(),
+        age if age < Span::minutes(10) => Span::minutes(1),
+        age if age < Span::minutes(120) => Span::minutes(10),
+        _ => Span::minutes(60),
+    };
+    format!("since {} ago", Span(age.0 - age.0 % step.0))
+}
+
 fn held_by_another(lock: &HistoryEntry, now: Time) -> Next {
-    let (revision, status, age) = (lock.revision, lock.status, now.since(lock.updated));
+    let (revision, status, age) = (lock.revision, lock.status, coarse(now.since(lock.updated)));
     blocked(format!(
-        "revision {revision} is {status} for {age} and was not made by this agent: whoever began it has to finish it, or `helm rollback`"
+        "revision {revision} is {status} {age} and was not made by this agent: whoever began it has to finish it, or `helm rollback`"
     ))
 }

@@ -7,12 +7,12 @@ use proptest::prelude::*;
 
 const NOW: Time = Time(1_000_000);
 
-fn content(version: &str) -> Content {
+pub(super) fn content(version: &str) -> Content {
     let chart = ChartRef { name: "beacon".into(), version: version.into(), digest: Digest::new("a".repeat(64)).unwrap() };
     Content { chart, values: vec![] }
 }
 
-fn assignment(generation: u64, target: Target) -> Assignment {
+pub(super) fn assignment(generation: u64, target: Target) -> Assignment {
     Assignment {
         cluster: ClusterName::new("east-01").unwrap(),
         release: ReleaseName::new("beacon").unwrap(),
@@ -30,15 +30,15 @@ fn assignment(generation: u64, target: Target) -> Assignment {
     }
 }
 
-fn forward(generation: u64, version: &str) -> Assignment {
+pub(super) fn forward(generation: u64, version: &str) -> Assignment {
     assignment(generation, Target::Content(content(version)))
 }
 
-fn back(generation: u64, target: Target) -> Assignment {
+pub(super) fn back(generation: u64, target: Target) -> Assignment {
     Assignment { direction: Direction::Back, ..assignment(generation, target) }
 }
 
-fn taken(ledger: &Ledger, assignment: &Assignment) -> Ledger {
+pub(super) fn taken(ledger: &Ledger, assignment: &Assignment) -> Ledger {
     match offer(ledger, assignment) {
         Offer::Accept(ledger) => *ledger,
         other => panic!("{other:?}"),
@@ -47,7 +47,7 @@ fn taken(ledger: &Ledger, assignment: &Assignment) -> Ledger {
 
 /// How far a helm comes before something cuts it off.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Cut {
+pub(super) enum Cut {
     BeforeRevision,
     Pending,
     Stopped,
@@ -57,7 +57,7 @@ enum Cut {
 
 /// Helm, as far as its history tells; it refuses what the real one refuses.
 #[derive(Clone, Debug, Default)]
-struct FakeHelm {
+pub(super) struct FakeHelm {
     history: Vec<HistoryEntry>,
 }
 
@@ -77,7 +77,7 @@ impl FakeHelm {
         }
     }
 
-    fn by_hand(&mut self, chart: &str) {
+    pub(super) fn by_hand(&mut self, chart: &str) {
         self.push(RevisionStatus::Deployed, "Upgrade complete", chart, None, None);
     }
 
@@ -117,24 +117,25 @@ impl FakeHelm {
 }
 
 /// An agent that does what it is told, and can be cut off before or within any step.
-struct World {
-    ledger: Ledger,
-    helm: FakeHelm,
+pub(super) struct World {
+    pub(super) ledger: Ledger,
+    pub(super) helm: FakeHelm,
     seen: Observed,
-    runs: Vec<(HelmCall, Marker)>,
+    pub(super) runs: Vec<(HelmCall, Marker)>,
+    pub(super) own_namespace: Option<Namespace>,
 }
 
 impl World {
-    fn new(helm: FakeHelm) -> Self {
-        Self { ledger: Ledger::default(), helm, seen: awake(), runs: vec![] }
+    pub(super) fn new(helm: FakeHelm) -> Self {
+        Self { ledger: Ledger::default(), helm, seen: awake(), runs: vec![], own_namespace: None }
     }
 
-    fn give(&mut self, assignment: &Assignment) {
+    pub(super) fn give(&mut self, assignment: &Assignment) {
         self.ledger = taken(&self.ledger, assignment);
-        self.seen = awake();
+        self.seen = Observed { own_namespace: self.own_namespace.clone(), ..awake() };
     }
 
-    fn entry(&self) -> &Entry {
+    pub(super) fn entry(&self) -> &Entry {
         self.ledger.entries.values().next().unwrap()
     }
 
@@ -175,7 +176,7 @@ impl World {
     }
 
     /// Up to and with the next run of helm.
-    fn run_helm(&mut self, cut: Cut) {
+    pub(super) fn run_helm(&mut self, cut: Cut) {
         let before = self.runs.len();
         for _ in 0..60 {
             self.step(cut, false);
@@ -186,7 +187,7 @@ impl World {
         panic!("helm is not run: {:?}", self.next());
     }
 
-    fn settle(&mut self) -> Next {
+    pub(super) fn settle(&mut self) -> Next {
         for _ in 0..60 {
             let next = self.step(Cut::Never, false);
             if matches!(next.step, Step::Watch { .. } | Step::Wait | Step::Rest) {
@@ -238,7 +239,6 @@ fn stale_generations_contents_and_leaders_are_refused() {
     assert!(refused(&Assignment { epoch: epoch("two", 1), ..forward(5, "2.0.0") }), "restored store, generation not raised");
     let restored = Assignment { epoch: epoch("two", 1), ..forward(6, "2.0.0") };
     assert_eq!(taken(&ledger, &restored).max_epoch, epoch("two", 1));
-    assert!(refused(&Assignment { namespace: Namespace::new("other").unwrap(), ..forward(6, "2.0.0") }), "moved");
     let resent = Assignment { epoch: epoch("one", 4), ..forward(5, "1.0.0") };
     assert_eq!(offer(&ledger, &resent), Offer::Known);
 }
@@ -267,6 +267,12 @@ fn a_pending_revision_of_somebody_else_is_shown_and_left_alone() {
     let rest = world.settle();
     assert_eq!((rest.step, rest.phase), (Step::Wait, Phase::Blocked));
     assert!(rest.message.contains("pending-upgrade"), "{}", rest.message);
+    world.seen.history = Some(world.helm.history.clone());
+    let words = |from: u64, to: u64| -> std::collections::BTreeSet<String> {
+        (from..to).map(|minute| next(world.entry(), &world.seen, NOW + Span::minutes(minute)).message).collect()
+    };
+    assert_eq!(words(0, 120).len(), 1 + 9 + 11, "its age is a new report for the server only now and then");
+    assert_eq!(words(120, 24 * 60).len(), 22);
     assert_eq!(world.helm.history.last().unwrap().status, RevisionStatus::PendingUpgrade);
 }
 
