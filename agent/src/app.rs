@@ -1,12 +1,12 @@
 //! The only wiring: configuration, then the Lease, then a tenure with all its jobs, again and again.
 
-use crate::args::{Cli, ClusterArgs, Command, RunArgs};
+use crate::args::{Cli, ClusterArgs, Command};
 use crate::board::Board;
 use crate::cluster::lease::{GRACE, HOLD, Holder};
 use crate::cluster::records::Records;
 use crate::cluster::secrets::Secrets;
 use crate::cluster::{client, for_helm};
-use crate::config::{ClusterConfig, Config};
+use crate::config::{ClusterConfig, Config, ConfigError};
 use crate::enrol::{self, EnrolError, Identity};
 use crate::fetch::Blobs;
 use crate::keeper::Keeper;
@@ -28,8 +28,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The configuration was refused; nothing was touched.
-const USAGE: u8 = 2;
+/// The configuration was refused; nothing was touched. The same as the server's (EX_USAGE), apart from clap's 2 for a command line that
+/// cannot be read at all.
+const BAD_CONFIG: u8 = 64;
 /// Helm marks its release failed within a second or two of SIGTERM; the stub's `GRACE` bounds it.
 const DRAIN: Duration = Duration::from_secs(20);
 
@@ -37,13 +38,13 @@ const DRAIN: Duration = Duration::from_secs(20);
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        Command::Run(args) => match Config::new(&args) {
-            Ok(config) => block(&args.cluster, async { run(Arc::new(config), &args).await }),
-            Err(error) => return say(USAGE, &anyhow::Error::from(error)),
+        Command::Run(args) => match configure(&args.cluster, || Config::new(&args)) {
+            Ok(config) => block(async { run(Arc::new(config)).await }),
+            Err(error) => return say(BAD_CONFIG, &error),
         },
-        Command::Check(args) => match ClusterConfig::new(&args) {
-            Ok(config) => block(&args, async { check(&config).await }),
-            Err(error) => return say(USAGE, &anyhow::Error::from(error)),
+        Command::Check(args) => match configure(&args, || ClusterConfig::new(&args)) {
+            Ok(config) => block(async { check(&config).await }),
+            Err(error) => return say(BAD_CONFIG, &error),
         },
         Command::Version => writeln!(std::io::stdout(), "groundswell-agent {}", env!("CARGO_PKG_VERSION")).map_err(anyhow::Error::from),
         Command::ExecStub => Err(anyhow::anyhow!("exec-stub is started by the agent itself")),
@@ -60,8 +61,14 @@ fn say(code: u8, error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn block(args: &ClusterArgs, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// Checks the configuration, and starts logging as it says.
+fn configure<C>(args: &ClusterArgs, config: impl FnOnce() -> Result<C, ConfigError>) -> anyhow::Result<C> {
+    let config = config()?;
     log::start(args.log_format, &args.log_filter)?;
+    Ok(config)
+}
+
+fn block(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     // kube takes the process-wide provider; everything of ours names its own.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("TLS was set up twice")?;
     // Two threads: the Lease must be renewed while a large record is decoded. More would only cost memory.
@@ -105,7 +112,7 @@ struct Process {
     kubernetes_version: String,
 }
 
-async fn run(config: Arc<Config>, _args: &RunArgs) -> anyhow::Result<()> {
+async fn run(config: Arc<Config>) -> anyhow::Result<()> {
     let client = client(&config.cluster).await?;
     let plain = helm(&config.cluster, None)?;
     let found = probe(&plain, &Control::new(Duration::from_secs(60))).await.context("helm")?;

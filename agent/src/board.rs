@@ -23,9 +23,19 @@ struct Status {
 #[derive(Debug, Default)]
 struct Place {
     status: Option<Status>,
+    /// An assignment that never came into the ledger. Stands in front of what the worker says of older ones, until a newer is taken.
+    refused: Option<v1::Report>,
     permit: Option<(Generation, Permit)>,
     wants_permit: Option<Generation>,
     nudge: Arc<Notify>,
+}
+
+impl Place {
+    /// What the server is to know.
+    fn shown(&self) -> Option<v1::Report> {
+        let status = || self.status.as_ref().map(|status| v1::Report { healthy_for_ms: healthy_for(status), ..status.report.clone() });
+        self.refused.clone().or_else(status)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -81,29 +91,59 @@ impl Board {
         self.outbound.notify_one();
     }
 
+    /// An assignment was refused before it came into the ledger. The same refusal again is not sent again.
+    pub(crate) fn refuse(&self, release: &ReleaseName, report: v1::Report) {
+        let report = v1::Report { phase: v1::Phase::Refused.into(), ..report };
+        let mut inner = self.lock();
+        let known = inner.places.get(release).and_then(|place| place.refused.as_ref());
+        if known.is_some_and(|known| v1::Report { sequence: known.sequence, ..report.clone() } == *known) {
+            return;
+        }
+        inner.sequence += 1;
+        let report = v1::Report { sequence: inner.sequence, ..report };
+        inner.places.entry(release.clone()).or_default().refused = Some(report);
+        drop(inner);
+        self.outbound.notify_one();
+    }
+
+    /// An assignment is in the ledger: a refusal that is not newer is over, and the worker is heard again.
+    pub(crate) fn taken(&self, release: &ReleaseName, generation: Generation) {
+        let mut inner = self.lock();
+        let sequence = inner.sequence + 1;
+        let Some(place) = inner.places.get_mut(release) else { return };
+        if place.refused.take_if(|refused| refused.generation <= generation.0).is_none() {
+            return;
+        }
+        if let Some(status) = &mut place.status {
+            // It may have been passed over while the refusal stood.
+            status.report.sequence = sequence;
+            inner.sequence = sequence;
+        }
+        drop(inner);
+        self.outbound.notify_one();
+    }
+
     /// Reports newer than those of that sequence, oldest first.
     pub(crate) fn reports_after(&self, sequence: u64) -> Vec<v1::Report> {
         let inner = self.lock();
-        let mut newer: Vec<_> =
-            inner.places.values().filter_map(|place| place.status.as_ref()).filter(|s| s.report.sequence > sequence).collect();
-        newer.sort_by_key(|status| status.report.sequence);
-        newer.into_iter().map(|status| v1::Report { healthy_for_ms: healthy_for(status), ..status.report.clone() }).collect()
+        let mut newer: Vec<_> = inner.places.values().filter_map(Place::shown).filter(|report| report.sequence > sequence).collect();
+        newer.sort_by_key(|report| report.sequence);
+        newer
     }
 
     /// The health of every release, for a heartbeat.
     pub(crate) fn health(&self) -> Vec<v1::ReleaseHealth> {
         let inner = self.lock();
-        let statuses = inner.places.values().filter_map(|place| place.status.as_ref());
-        statuses
-            .map(|status| v1::ReleaseHealth {
-                release: status.report.release.clone(),
-                rollout: status.report.rollout.clone(),
-                generation: status.report.generation,
-                phase: status.report.phase,
-                healthy_for_ms: healthy_for(status),
-                helm_revision: status.report.helm_revision,
-            })
-            .collect()
+        let reports = inner.places.values().filter_map(Place::shown);
+        let health = reports.map(|report| v1::ReleaseHealth {
+            release: report.release,
+            rollout: report.rollout,
+            generation: report.generation,
+            phase: report.phase,
+            healthy_for_ms: report.healthy_for_ms,
+            helm_revision: report.helm_revision,
+        });
+        health.collect()
     }
 
     /// The permit for a generation, if one was given.
@@ -158,7 +198,7 @@ impl Board {
     /// Phases of all releases, for metrics.
     pub(crate) fn phases(&self) -> BTreeMap<ReleaseName, v1::Phase> {
         let inner = self.lock();
-        inner.places.iter().filter_map(|(release, place)| Some((release.clone(), place.status.as_ref()?.report.phase()))).collect()
+        inner.places.iter().filter_map(|(release, place)| Some((release.clone(), place.shown()?.phase()))).collect()
     }
 }
 
@@ -193,5 +233,53 @@ fn report(entry: &Entry, next: &Next, seen: &Observed) -> v1::Report {
         message: next.message.clone(),
         adopted: entry.adopted.as_ref().map(|a| v1::AdoptedRelease { helm_revision: a.helm_revision, chart: a.chart.clone() }),
         notes: entry.notes.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> ReleaseName {
+        ReleaseName::new("beacon").unwrap()
+    }
+
+    fn about(generation: u64) -> v1::Report {
+        v1::Report { release: "beacon".into(), generation, message: "no".into(), ..v1::Report::default() }
+    }
+
+    /// As a worker's word would put it there.
+    fn stand(board: &Board, generation: u64) {
+        let mut inner = board.lock();
+        inner.sequence += 1;
+        let report = v1::Report { sequence: inner.sequence, phase: v1::Phase::Healthy.into(), ..about(generation) };
+        inner.places.entry(name()).or_default().status = Some(Status { report, healthy_since: None });
+    }
+
+    #[test]
+    fn a_refusal_is_reported_once_and_stands_before_older_words() {
+        let board = Board::default();
+        stand(&board, 4);
+        board.refuse(&name(), about(5));
+        let said = board.reports_after(0);
+        assert_eq!((said.len(), said[0].generation, said[0].phase()), (1, 5, v1::Phase::Refused));
+        assert_eq!((board.health()[0].generation, board.health()[0].healthy_for_ms), (5, 0));
+        let sent = said[0].sequence;
+        stand(&board, 4);
+        board.refuse(&name(), about(5));
+        assert!(board.reports_after(sent).is_empty(), "neither the older word nor the same again");
+    }
+
+    #[test]
+    fn once_a_newer_assignment_is_taken_the_worker_is_heard_again() {
+        let board = Board::default();
+        board.refuse(&name(), about(5));
+        stand(&board, 4);
+        let sent = 100;
+        board.lock().sequence = sent;
+        board.taken(&name(), Generation(4));
+        assert!(board.reports_after(sent).is_empty(), "an old assignment that came again ends no newer refusal");
+        board.taken(&name(), Generation(6));
+        assert_eq!(board.reports_after(sent)[0].phase(), v1::Phase::Healthy);
     }
 }

@@ -48,14 +48,16 @@ pub(crate) struct Identity {
     pub(crate) key_pem: String,
     pub(crate) chain_pem: String,
     pub(crate) root_pem: String,
+    /// Which token it came by.
+    token_id: String,
     held: Held,
 }
 
 impl Identity {
     fn read(held: &Held) -> Option<Result<Self, EnrolError>> {
         let (key_pem, chain_pem, root_pem) = (held.text("key.pem")?, held.text("chain.pem")?, held.text("root.pem")?);
-        let cluster = held.text("cluster")?;
-        let named = |cluster| Self { cluster, key_pem, chain_pem, root_pem, held: held.clone() };
+        let (cluster, token_id) = (held.text("cluster")?, held.text("token-id").unwrap_or_default());
+        let named = |cluster| Self { cluster, key_pem, chain_pem, root_pem, token_id, held: held.clone() };
         Some(ClusterName::new(cluster).map(named).map_err(EnrolError::from))
     }
 
@@ -63,6 +65,7 @@ impl Identity {
         let texts = [("key.pem", &self.key_pem), ("chain.pem", &self.chain_pem), ("root.pem", &self.root_pem)];
         let mut data: BTreeMap<_, _> = texts.into_iter().map(|(key, text)| (key.to_owned(), text.clone().into_bytes())).collect();
         data.insert("cluster".into(), self.cluster.as_str().into());
+        data.insert("token-id".into(), self.token_id.as_str().into());
         data
     }
 
@@ -110,16 +113,28 @@ fn request(key_pem: &str) -> Result<Vec<u8>, EnrolError> {
     Ok(request.der().to_vec())
 }
 
-/// The identity from the Secret, or by enrolment.
+/// The identity from the Secret, or by enrolment. Another token than the one that it came by means that somebody wants the cluster
+/// enrolled anew, after it was revoked, say; where the server does not take that token, the identity that is there is kept.
 pub(crate) async fn identity(secrets: &Secrets, config: &Config) -> Result<Identity, EnrolError> {
-    let mut held = secrets.read(NAME).await?;
-    if let Some(identity) = Identity::read(&held) {
-        let identity = identity?;
-        if !identity.is_over() {
-            return Ok(identity);
-        }
-        tracing::warn!(cluster = %identity.cluster, "the certificate is over; enrolling again with the same key needs a new token");
+    let held = secrets.read(NAME).await?;
+    let Some(known) = Identity::read(&held).transpose()?.filter(|identity| !identity.is_over()) else {
+        return enrol(secrets, config, held).await;
+    };
+    let is_new = matches!(config.token.read(), Ok(Some(token)) if token.id() != known.token_id);
+    if !is_new || known.token_id.is_empty() {
+        return Ok(known);
     }
+    tracing::info!(cluster = %known.cluster, "there is a new token; enrolling anew");
+    match enrol(secrets, config, held).await {
+        Err(error @ (EnrolError::Refused(_) | EnrolError::Connect { .. } | EnrolError::NoServer)) => {
+            tracing::warn!("{error}; going on with the identity that is there");
+            Ok(known)
+        }
+        enrolled => enrolled,
+    }
+}
+
+async fn enrol(secrets: &Secrets, config: &Config, mut held: Held) -> Result<Identity, EnrolError> {
     let token = config.token.read()?.ok_or(EnrolError::NoToken)?;
     let server = config.enrol_server.as_ref().ok_or(EnrolError::NoServer)?;
     let key_pem = match held.text("key.pem") {
@@ -148,7 +163,8 @@ pub(crate) async fn identity(secrets: &Secrets, config: &Config) -> Result<Ident
     if !pinned {
         return Err(EnrolError::BadCertificate);
     }
-    let mut identity = Identity { cluster, key_pem, chain_pem: answer.certificate_chain_pem, root_pem: answer.root_pem, held };
+    let (chain_pem, root_pem, token_id) = (answer.certificate_chain_pem, answer.root_pem, token.id());
+    let mut identity = Identity { cluster, key_pem, chain_pem, root_pem, token_id, held };
     let data = identity.data();
     secrets.write(NAME, PART, &mut identity.held, data).await?;
     tracing::info!(cluster = %identity.cluster, "enrolled");

@@ -23,6 +23,12 @@ pub(crate) struct Token {
     pub(crate) pin: [u8; 32],
 }
 
+    /// Which token it is; no secret.
+    pub(crate) fn id(&self) -> String {
+        let credential = self.credential();
+        credential.split_once('.').map_or(credential.as_str(), |(id, _)| id).to_owned()
+    }
+
 impl Token {
     /// What the server gets: `<id>.<secret>`.
     pub(crate) fn credential(&self) -> String {

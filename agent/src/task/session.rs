@@ -6,7 +6,7 @@ use crate::convert::{assignment_of, epoch, epoch_of};
 use crate::link::{self, told};
 use crate::retry::{Delays, even};
 use crate::tls;
-use groundswell_core::agent::{Offer, Permit};
+use groundswell_core::agent::{Offer, Permit, Refusal};
 use groundswell_core::id::{Generation, ReleaseName};
 use groundswell_core::time::Span;
 use groundswell_proto::v1::agent_message::Message as Say;
@@ -208,19 +208,24 @@ impl Session<'_> {
     async fn take(&mut self, wire: v1::Assignment) -> anyhow::Result<()> {
         let permit = Duration::from_millis(u64::from(wire.permit_ms));
         let release = wire.release.clone();
+        let about = about(&wire);
         let cluster = self.tenure.identity.borrow().cluster.clone();
         let assignment = match assignment_of(wire, &cluster) {
             Ok(assignment) => assignment,
             Err(error) => {
                 tracing::error!(release, "an assignment cannot be read: {error}");
                 let what = format!("assignment of {release}: {error} ({FIELD_MANAGER} {})", env!("CARGO_PKG_VERSION"));
+                self.refuse_unreadable(about, &what).await;
                 self.say(Say::Unsupported(v1::Unsupported { what })).await?;
                 return Ok(());
             }
         };
         match self.tenure.keeper.offer(&assignment).await? {
-            Offer::Refuse(why) => {
+            Offer::Refuse(Refusal { why, is_stale }) => {
                 tracing::warn!(%release, generation = %assignment.generation, "assignment refused: {why}");
+                if !is_stale {
+                    self.tenure.board.refuse(&assignment.release, v1::Report { message: why, ..about });
+                }
                 return Ok(());
             }
             Offer::Accept(_) => {
@@ -228,12 +233,22 @@ impl Session<'_> {
             }
             Offer::Known => {}
         }
+        self.tenure.board.taken(&assignment.release, assignment.generation);
         if !permit.is_zero() {
             let until = Permit::Until(now() + span(permit));
             self.tenure.board.set_permit(&assignment.release, assignment.generation, until);
         }
         self.tenure.attend(&assignment.release);
         Ok(())
+    }
+
+    /// The rollout is told as well: it would wait for this cluster until its deadline.
+    async fn refuse_unreadable(&self, about: v1::Report, what: &str) {
+        let Ok(release) = ReleaseName::new(about.release.clone()) else { return };
+        let known = self.tenure.keeper.entry(&release).await.map_or(0, |entry| entry.assignment.generation.0);
+        if about.generation > known {
+            self.tenure.board.refuse(&release, v1::Report { message: what.to_owned(), ..about });
+        }
     }
 
     fn permit(&self, wire: v1::Permit) {
@@ -246,6 +261,21 @@ impl Session<'_> {
             ms => Permit::Until(now() + Span(u64::from(ms))),
         };
         self.tenure.board.set_permit(&release, Generation(wire.generation), permit);
+    }
+}
+
+/// A report's identity for an assignment that may not come into the ledger.
+fn about(wire: &v1::Assignment) -> v1::Report {
+    let chart = match &wire.target {
+        Some(v1::assignment::Target::Content(content)) => content.chart.as_ref(),
+        _ => None,
+    };
+    v1::Report {
+        release: wire.release.clone(),
+        rollout: wire.rollout.clone(),
+        generation: wire.generation,
+        chart_digest: chart.map(|chart| chart.digest.clone()).unwrap_or_default(),
+        ..v1::Report::default()
     }
 }
 

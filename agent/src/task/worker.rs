@@ -90,6 +90,7 @@ impl Worker {
         // process that was stopped for a while finds out only later that its Lease went on.
         self.seen.holds_lease = self.tenure.holds_lease();
         self.seen.predecessor_gone = true;
+        self.seen.own_namespace = Some(self.tenure.config.cluster.namespace.clone());
         self.seen.permit = self.tenure.board.permit(&self.release, self.generation);
     }
 
@@ -204,10 +205,11 @@ impl Worker {
                 watching.drift = drift(latest, revision);
             }
         }
-        if entry.assignment.direction == Direction::Back && watching.help_due <= Instant::now() {
+        if watching.help_due <= Instant::now() {
             watching.help_due = Instant::now() + HELP;
+            let back = entry.assignment.direction == Direction::Back;
             for (namespace, name) in &look.waiting_sets {
-                match stuck::release(&self.tenure.client, namespace, name).await {
+                match stuck::release(&self.tenure.client, namespace, name, back).await {
                     Ok(helped) => watching.helped.extend(helped),
                     Err(error) => tracing::warn!(release = %self.release, "StatefulSet {name}: {}", told(&error)),
                 }
