@@ -120,7 +120,7 @@ pub(crate) async fn identity(secrets: &Secrets, config: &Config) -> Result<Ident
     let Some(known) = Identity::read(&held).transpose()?.filter(|identity| !identity.is_over()) else {
         return enrol(secrets, config, held).await;
     };
-    let is_new = matches!(config.token.read(), Ok(Some(token)) if token.id() != known.token_id);
+    let is_new = matches!(config.token.read(), Ok(Some(token)) if token.id != known.token_id);
     if !is_new || known.token_id.is_empty() {
         return Ok(known);
     }
@@ -163,7 +163,7 @@ async fn enrol(secrets: &Secrets, config: &Config, mut held: Held) -> Result<Ide
     if !pinned {
         return Err(EnrolError::BadCertificate);
     }
-    let (chain_pem, root_pem, token_id) = (answer.certificate_chain_pem, answer.root_pem, token.id());
+    let (chain_pem, root_pem, token_id) = (answer.certificate_chain_pem, answer.root_pem, token.id.clone());
     let mut identity = Identity { cluster, key_pem, chain_pem, root_pem, token_id, held };
     let data = identity.data();
     secrets.write(NAME, PART, &mut identity.held, data).await?;

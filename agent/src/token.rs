@@ -17,17 +17,12 @@ pub(crate) enum BadToken {
 /// A join token. `Debug` does not show the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Token {
-    id: String,
+    /// Which token it is; no secret.
+    pub(crate) id: String,
     secret: String,
     /// SHA-256 of the root's SPKI.
     pub(crate) pin: [u8; 32],
 }
-
-    /// Which token it is; no secret.
-    pub(crate) fn id(&self) -> String {
-        let credential = self.credential();
-        credential.split_once('.').map_or(credential.as_str(), |(id, _)| id).to_owned()
-    }
 
 impl Token {
     /// What the server gets: `<id>.<secret>`.
