@@ -5,7 +5,7 @@ use super::duration;
 use crate::client::{Client, segment};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::output::{Format, Output, cell, table, yaml};
+use crate::output::{Format, Output, cell, clean, table, yaml};
 use groundswell_api::dto::{ApplyResponse, Object, SetRequest, ValuesDto};
 use serde_json::Value;
 use std::time::Duration;
@@ -16,7 +16,8 @@ Examples:
   groundswell values beacon --cluster east-01
   groundswell values beacon --cluster east-01 --reveal-origin
 
-What is printed is what `helm get values` in that cluster says once the rollout is through.")]
+What is printed comes of the stored document and of the cluster's labels and variables as they are now. Where the cluster was
+last given something else, that is said on stderr: then `helm get values` there says the same only after the next rollout.")]
 pub(crate) struct ValuesArgs {
     /// Which release
     release: String,
@@ -42,7 +43,7 @@ pub(crate) struct SetArgs {
     /// Which release
     release: String,
     /// path.to.key=value
-    #[arg(required = true, value_name = "KEY=VALUE")]
+    #[arg(required = true, value_name = "KEY=VALUE", value_parser = assignment)]
     assignments: Vec<String>,
     /// Show the plan and change nothing
     #[arg(long, conflicts_with = "wait")]
@@ -64,10 +65,20 @@ pub(crate) struct SetArgs {
     output: Format,
 }
 
+fn assignment(text: &str) -> std::result::Result<String, String> {
+    match text.split_once('=') {
+        Some((path, _)) if !path.is_empty() => Ok(text.to_owned()),
+        _ => Err("write path.to.key=value".to_owned()),
+    }
+}
+
 pub(crate) async fn show(args: &ValuesArgs, client: &Client, out: &mut Output) -> Result<Exit> {
     let answer = client.get::<Object<ValuesDto>>("/v1/values", &[("release", &args.release), ("cluster", &args.cluster)]).await?;
     let values = &answer.body.body;
     let text = if args.reveal_origin { origins(values) } else { yaml(&values.merged)? };
+    if values.rollout.is_none() {
+        out.note(&format!("{} was not given these values: they are what the next rollout of {} brings", clean(&args.cluster), clean(&args.release)))?;
+    }
     super::get::show(&answer, args.output, out, |_| text)
 }
 
