@@ -142,7 +142,7 @@ pub enum NotAdmitted {
     #[error("the cluster is not enrolled with this server; enrol it with a token")]
     Unknown,
     /// Revoked.
-    #[error("the cluster was revoked; enrol it anew with a token for its name")]
+    #[error("the cluster was revoked; to bring it back: groundswell cluster token create NAME, give the agent that token, and restart it")]
     Revoked,
     /// Another key.
     #[error("the certificate's key is none of this cluster's; enrol it anew with a token for its name")]
