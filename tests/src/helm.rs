@@ -26,13 +26,6 @@ pub fn no_attempt_twice(cluster: &str, history: &[HistoryEntry]) -> Result<()> {
     Ok(())
 }
 
-/// A helm process that changes something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Running {
-    /// Its process id.
-    pub pid: u32,
-}
-
 /// One life of a helm process, as far as it was seen.
 #[derive(Clone, Debug)]
 pub struct Life {
