@@ -1,5 +1,7 @@
 //! The wire between our processes. Generated from `proto/groundswell/v1/*.proto`; no logic.
 
+pub mod codec;
+
 /// Package `groundswell.v1`: enrolment and agent session.
 #[allow(
     missing_docs,
