@@ -46,6 +46,7 @@ kinds!(
     ClusterDto = "Cluster",
     ClusterTurnDto = "ClusterTurn",
     NewTokenDto = "EnrolmentToken",
+    OperatorDto = "Operator",
     OperatorTokenDto = "OperatorToken",
     PromotionDto = "Promotion",
     ReleaseDto = "Release",

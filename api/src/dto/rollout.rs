@@ -1,6 +1,6 @@
 //! `/v1/rollouts`.
 
-use super::ChartBrief;
+use super::{ChartBrief, PlanDto};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -171,6 +171,8 @@ pub enum WaveState {
     AwaitingApproval,
     /// Done.
     Promoted,
+    /// The rollout ended before it was through.
+    Stopped,
 }
 
 /// The bake of a wave.
@@ -222,13 +224,16 @@ pub struct TurnCounts {
     pub rolled_back: u64,
     /// On the way back.
     pub rolling_back: u64,
+    /// Under way when a newer rollout took over.
+    #[serde(default)]
+    pub superseded: u64,
 }
 
 impl TurnCounts {
     /// All of them together.
     pub fn total(self) -> u64 {
         let forward = self.waiting + self.in_flight + self.succeeded + self.failed + self.timed_out + self.skipped + self.owed;
-        forward + self.rolled_back + self.rolling_back
+        forward + self.rolled_back + self.rolling_back + self.superseded
     }
 
     /// Counts one cluster more.
@@ -243,6 +248,7 @@ impl TurnCounts {
             TurnState::Owed => &mut self.owed,
             TurnState::RolledBack => &mut self.rolled_back,
             TurnState::RollingBack => &mut self.rolling_back,
+            TurnState::Superseded => &mut self.superseded,
         } += 1;
     }
 }
@@ -269,6 +275,8 @@ pub enum TurnState {
     RolledBack,
     /// On the way back.
     RollingBack,
+    /// Under way when a newer rollout took over, which watches it from there.
+    Superseded,
 }
 
 /// Something that the rollout waits for.
@@ -385,6 +393,9 @@ pub struct EvidenceDto {
 pub struct RolloutRef {
     /// `<release>-<number>`.
     pub rollout: String,
+    /// How it goes, where the request made a rollout: a deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanDto>,
 }
 
 /// `POST /v1/rollouts/{id}/pause|abort|undo`.

@@ -65,6 +65,20 @@ pub struct OperatorRequest {
     pub role: Role,
 }
 
+/// An operator in a list: no secret in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorDto {
+    /// What the token is called; its part before the dot.
+    pub id: String,
+    /// Whose it is.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
 /// An operator's token that was just made; the only answer that ever carries it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

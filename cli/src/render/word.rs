@@ -76,6 +76,7 @@ pub(crate) fn wave(state: WaveState) -> Word {
         WaveState::Baking => word("~", "baking", Tone::Busy),
         WaveState::AwaitingApproval => word("?", "awaiting approval", Tone::Held),
         WaveState::Promoted => word("✓", "promoted", Tone::Good),
+        WaveState::Stopped => word("-", "stopped", Tone::Held),
     }
 }
 
@@ -90,6 +91,7 @@ pub(crate) fn turn(state: TurnState) -> Word {
         TurnState::Owed => word("-", "owed", Tone::Held),
         TurnState::RolledBack => word("◀", "rolled back", Tone::Held),
         TurnState::RollingBack => word("◀", "rolling back", Tone::Bad),
+        TurnState::Superseded => word("»", "superseded", Tone::Held),
     }
 }
 
@@ -104,7 +106,7 @@ pub(crate) fn presence(state: PresenceState) -> Word {
 
 /// `3 succeeded, 1 failed`: only what there is, the best first.
 pub(crate) fn counts(counts: TurnCounts) -> String {
-    let TurnCounts { waiting, in_flight, succeeded, failed, timed_out, skipped, owed, rolled_back, rolling_back } = counts;
+    let TurnCounts { waiting, in_flight, succeeded, failed, timed_out, skipped, owed, rolled_back, rolling_back, superseded } = counts;
     let parts = [
         (succeeded, "succeeded"),
         (in_flight, "in flight"),
@@ -112,6 +114,7 @@ pub(crate) fn counts(counts: TurnCounts) -> String {
         (timed_out, "timed out"),
         (rolling_back, "rolling back"),
         (rolled_back, "rolled back"),
+        (superseded, "superseded"),
         (skipped, "skipped"),
         (owed, "owed"),
         (waiting, "waiting"),

@@ -86,6 +86,21 @@ impl Coordinator {
         .await
     }
 
+    /// Takes a join token away. Clusters that joined with it stay.
+    ///
+    /// # Errors
+    /// No such token.
+    pub async fn revoke_token(&self, id: &str, by: &str) -> Result<TokenRecord, CoordinatorError> {
+        self.write(|state, draft| {
+            let what = || format!("token {:?}", id.chars().take(80).collect::<String>());
+            let record = state.tokens.get(id).ok_or_else(|| Refused::not_found(what(), "groundswell cluster token list"))?;
+            draft.delete(&Key::Token(id.to_owned()));
+            draft.audit(by, "token.revoke", format!("token/{id}"), format!("used {} of {} times", record.used.len(), record.uses));
+            Ok(record.clone())
+        })
+        .await
+    }
+
     /// Exchanges a token for a place in the fleet. The same token with the same key gets the same answer again, because
     /// the first answer may have been lost.
     ///
@@ -211,6 +226,7 @@ impl Coordinator {
             let why = format!("{bytes} bytes are more than the {MAX_VARIABLES_BYTES} that a cluster may have");
             return Err(Refused::invalid("GS-VARIABLES", format!("variables of {cluster}"), why).into());
         }
+        check_variables(cluster, &variables)?;
         self.write(|state, draft| {
             let mut record = known(state, cluster)?.clone();
             // Names only: a value may be a secret.
@@ -226,6 +242,23 @@ impl Coordinator {
 
 /// Half of the store's 64 KiB, so that labels and keys have room.
 const MAX_VARIABLES_BYTES: usize = 32 * 1024;
+
+/// Names as `((name))` has them; any other could never be used.
+fn check_variables(cluster: &ClusterName, variables: &BTreeMap<String, serde_json::Value>) -> Result<(), Refused> {
+    let refuse = |name: &str, why: &str| {
+        let what = format!("variable {:?} of {cluster}", name.chars().take(80).collect::<String>());
+        Err(Refused::invalid("GS-VARIABLES", what, why))
+    };
+    for name in variables.keys() {
+        if name == "cluster_name" {
+            return refuse(name, "it is the cluster's own name and cannot be set");
+        }
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')) {
+            return refuse(name, "no document could use it: a name has letters, digits, '_', '.' and '-'");
+        }
+    }
+    Ok(())
+}
 
 /// The cluster, or a refusal that says so.
 pub(crate) fn known<'s>(state: &'s State, cluster: &ClusterName) -> Result<&'s ClusterRecord, Refused> {

@@ -46,6 +46,28 @@ impl Coordinator {
         Ok(format!("{id}.{secret}"))
     }
 
+    /// Takes an operator's token away; it opens nothing from then on. By its id, or by whose it is.
+    ///
+    /// # Errors
+    /// No such operator, or the last admin, without whom nobody could make another.
+    pub async fn revoke_operator(&self, wanted: &str, by: &str) -> Result<(String, OperatorRecord), CoordinatorError> {
+        self.write(|state, draft| {
+            let found = state.operators.get_key_value(wanted).or_else(|| state.operators.iter().find(|(_, record)| record.name == wanted));
+            let what = || format!("operator {:?}", wanted.chars().take(80).collect::<String>());
+            let (id, record) = found.ok_or_else(|| Refused::not_found(what(), "groundswell token list"))?;
+            let admins = state.operators.values().filter(|record| record.role == Role::Admin).count();
+            if record.role == Role::Admin && admins == 1 {
+                let why = "it is the last admin's; without it nobody could make another";
+                let refused = Refused::conflict("GS-LAST-ADMIN", format!("revoke the token of {}", record.name), why);
+                return Err(refused.next("groundswell token create NAME --role admin, and revoke this one with it").into());
+            }
+            draft.delete(&Key::Operator(id.clone()));
+            draft.audit(by, "operator.revoke", format!("operator/{}", record.name), format!("token {id}, {:?}", record.role));
+            Ok((id.clone(), record.clone()))
+        })
+        .await
+    }
+
     /// At the first start of all: an admin's token, to be written to a file of mode 0600. `None` once there is an operator.
     ///
     /// # Errors

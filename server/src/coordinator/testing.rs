@@ -99,6 +99,11 @@ impl World {
 
     /// A small chart of this version, pushed; its digest.
     pub(crate) async fn chart(&self, version: &str) -> String {
+        self.chart_with(version, "replicas: 1\n").await
+    }
+
+    /// The same with other values of its own.
+    pub(crate) async fn chart_with(&self, version: &str, values: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = folder.path().join(path);
@@ -106,7 +111,7 @@ impl World {
             std::fs::write(path, text).unwrap();
         };
         write("Chart.yaml", &format!("apiVersion: v2\nname: beacon\nversion: {version}\n"));
-        write("values.yaml", "replicas: 1\n");
+        write("values.yaml", values);
         write("values.schema.json", SCHEMA);
         write("templates/config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: beacon}\n");
         let bytes = pack(folder.path()).unwrap().bytes;

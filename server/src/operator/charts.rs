@@ -2,9 +2,10 @@
 
 use super::auth::Caller;
 use super::body::{Asked, Named, Raw};
-use super::error::ApiError;
 use super::{Answer, convert};
-use crate::coordinator::records::Role;
+use crate::coordinator::records::{ChartRecord, Role};
+use crate::coordinator::state::State as Mirror;
+use crate::coordinator::submit::charts::{by_name, listed};
 use crate::coordinator::{Coordinator, Refused};
 use axum::Json;
 use axum::extract::State;
@@ -47,17 +48,32 @@ pub(super) async fn list(
     Ok(Json(List::page(items, next)))
 }
 
-pub(super) async fn show(State(coordinator): State<Arc<Coordinator>>, _: Caller, Named(digest): Named) -> Answer<Object<ChartDto>> {
-    let digest: Digest = Digest::new(digest.as_str()).map_err(|_| not_a_digest(&digest))?;
+pub(super) async fn show(State(coordinator): State<Arc<Coordinator>>, _: Caller, Named(wanted): Named) -> Answer<Object<ChartDto>> {
     let state = coordinator.state();
-    let record = state
-        .charts
-        .get(&digest)
-        .ok_or_else(|| Refused::not_found(format!("chart {}", digest.short()), "groundswell chart push <folder or .tgz>"))?;
-    Ok(Json(Object::new(convert::chart(&digest, record))))
+    let (digest, record) = find(&state, &wanted)?;
+    Ok(Json(Object::new(convert::chart(digest, record))))
 }
 
-fn not_a_digest(text: &str) -> ApiError {
-    let what = format!("digest {:?}", text.chars().take(80).collect::<String>());
-    Refused::invalid("GS-NAME", what, "a SHA-256 has 64 lower-case hexadecimal characters").into()
+/// Digits that make a prefix of a digest; fewer are as likely a name.
+const MIN_PREFIX: usize = 8;
+
+/// The one chart that is meant by a digest or the beginning of one, a name, or `name:version`.
+fn find<'s>(state: &'s Mirror, wanted: &str) -> Result<(&'s Digest, &'s ChartRecord), Refused> {
+    let what = format!("chart {:?}", wanted.chars().take(80).collect::<String>());
+    let is_prefix = wanted.len() >= MIN_PREFIX && wanted.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
+    let mut found: Vec<_> = state.charts.iter().filter(|(digest, _)| is_prefix && digest.as_str().starts_with(wanted)).collect();
+    if found.is_empty() {
+        found = match wanted.split_once(':') {
+            Some((name, version)) => by_name(state, name, Some(version)),
+            None => by_name(state, wanted, None),
+        };
+    }
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Refused::not_found(what, "groundswell chart list")),
+        several => {
+            let why = format!("it is ambiguous, {} charts are meant: {}", several.len(), listed(several));
+            Err(Refused::conflict("GS-CHART", what, why).next("groundswell chart show DIGEST"))
+        }
+    }
 }

@@ -5,7 +5,7 @@ use super::body::{Asked, Body, Named, name};
 use super::releases::with_name;
 use super::{Answer, convert};
 use crate::coordinator::enrolment::{TokenWish, known};
-use crate::coordinator::records::{ClusterRecord, Role};
+use crate::coordinator::records::{ClusterRecord, Role, TokenRecord};
 use crate::coordinator::state::State as Mirror;
 use crate::coordinator::submit::plan::brief;
 use crate::coordinator::{Coordinator, Refused};
@@ -133,10 +133,13 @@ fn release_dto(
         installed: installed.filter(|_| phase != Some(Phase::Gone)),
         wanted: wanted.map(brief),
         helm_revision: report.and_then(|report| report.helm_revision),
-        healthy: phase.map(|phase| phase == Phase::Healthy),
+        healthy: phase.filter(|phase| *phase != Phase::Gone).map(|phase| phase == Phase::Healthy),
         generation: assignment.map_or(0, |assignment| assignment.generation.0),
         rollout: assignment.map(|assignment| assignment.rollout.to_string()),
-        message: report.map(|report| report.message.clone()).unwrap_or_default(),
+        message: match (phase, assignment.map(|assignment| &assignment.target)) {
+            (Some(Phase::Gone), Some(Target::Orphaned)) => convert::LET_GO.to_owned(),
+            _ => report.map(|report| report.message.clone()).unwrap_or_default(),
+        },
         outdated: !orphaned && is_outdated(state, release, known),
         orphaned,
     }
@@ -156,9 +159,10 @@ fn is_outdated(state: &Mirror, release: &ReleaseName, known: &ClusterRelease) ->
 
 fn variables_of(name: &ClusterName, record: &ClusterRecord) -> BTreeMap<String, VariableDto> {
     let variable = |value, origin| VariableDto { value, origin, secret: false };
-    let mut variables = BTreeMap::from([("cluster_name".to_owned(), variable(name.as_str().into(), VariableOrigin::Name))]);
-    variables.extend(record.labels.iter().map(|(key, value)| (key.clone(), variable(value.as_str().into(), VariableOrigin::Label))));
+    let label = |(key, value): (&String, &String)| (key.clone(), variable(value.as_str().into(), VariableOrigin::Label));
+    let mut variables: BTreeMap<String, VariableDto> = record.labels.iter().map(label).collect();
     variables.extend(record.variables.iter().map(|(key, value)| (key.clone(), variable(value.clone(), VariableOrigin::Variable))));
+    variables.insert("cluster_name".to_owned(), variable(name.as_str().into(), VariableOrigin::Name));
     variables
 }
 
@@ -217,14 +221,28 @@ pub(super) async fn create_token(
 pub(super) async fn tokens(State(coordinator): State<Arc<Coordinator>>, caller: Caller) -> Answer<List<TokenDto>> {
     caller.needs(Role::Admin)?;
     let state = coordinator.state();
-    let tokens = state.tokens.iter().rev().take(MAX_PAGE).map(|(id, record)| TokenDto {
-        id: id.clone(),
+    let tokens = state.tokens.iter().rev().take(MAX_PAGE).map(|(id, record)| token(id, record));
+    Ok(Json(List::new(tokens.collect())))
+}
+
+pub(super) async fn revoke_token(
+    State(coordinator): State<Arc<Coordinator>>,
+    caller: Caller,
+    Named(id): Named,
+) -> Answer<Object<TokenDto>> {
+    caller.needs(Role::Admin)?;
+    let record = coordinator.revoke_token(&id, caller.name()).await?;
+    Ok(Json(Object::new(token(&id, &record))))
+}
+
+fn token(id: &str, record: &TokenRecord) -> TokenDto {
+    TokenDto {
+        id: id.to_owned(),
         cluster: record.cluster.as_ref().map(ToString::to_string),
         labels: record.labels.clone(),
         created_at: convert::at(record.created_at),
         created_by: record.created_by.clone(),
         expires_at: convert::at(record.expires_at),
         uses_left: record.uses.saturating_sub(u32::try_from(record.used.len()).unwrap_or(u32::MAX)),
-    });
-    Ok(Json(List::new(tokens.collect())))
+    }
 }

@@ -6,6 +6,7 @@ use groundswell_api::dto::{
     RolloutState, TurnState,
 };
 use groundswell_core::id::{ClusterName, Digest, ReleaseName};
+use groundswell_core::report::Phase;
 use groundswell_core::rollout::{Back, ClusterRelease, Debt, Forward, Outcome, Promotion, Purpose, Snapshot, State, Turn};
 use groundswell_core::time::Time;
 use jiff::Timestamp;
@@ -54,7 +55,10 @@ pub(super) fn reason(state: &State) -> String {
         State::Running => String::new(),
         State::Paused { by, why, .. } if why.is_empty() => format!("paused by {by}"),
         State::Paused { by, why, .. } => format!("paused by {by}: {why}"),
-        State::Halted { why } | State::RollingBack { why, .. } | State::Ended { why, .. } => why.clone(),
+        State::Halted { why } | State::RollingBack { why, .. } | State::Ended { why, .. } => {
+            // Who gave no reason gave none.
+            why.strip_suffix(": ").unwrap_or(why).to_owned()
+        }
     }
 }
 
@@ -73,8 +77,17 @@ pub(super) fn purpose(purpose: Purpose) -> RolloutPurpose {
     }
 }
 
-/// Where a cluster stands, its way back included.
-pub(super) fn turn_state(turn: &Turn) -> TurnState {
+/// What stands for the agent's word, which cannot tell what went from what was let go.
+pub(super) const LET_GO: &str = "let go; its objects stay";
+
+/// Where a cluster stands, its way back included. What was under way when a newer rollout took over is that one's to tell.
+pub(super) fn turn_state(turn: &Turn, rollout: &State) -> TurnState {
+    let stands = standing(turn);
+    let is_superseded = matches!(rollout, State::Ended { outcome: Outcome::Superseded, .. });
+    if is_superseded && matches!(stands, TurnState::InFlight | TurnState::RollingBack) { TurnState::Superseded } else { stands }
+}
+
+fn standing(turn: &Turn) -> TurnState {
     match (&turn.back, &turn.forward) {
         (Back::InFlight { .. }, _) => TurnState::RollingBack,
         (Back::Done { .. }, _) => TurnState::RolledBack,
@@ -98,15 +111,17 @@ pub(super) fn urgency(state: TurnState) -> u8 {
         TurnState::InFlight => 3,
         TurnState::Owed => 4,
         TurnState::Skipped => 5,
-        TurnState::RolledBack => 6,
-        TurnState::Succeeded => 7,
-        TurnState::Waiting => 8,
+        TurnState::Superseded => 6,
+        TurnState::RolledBack => 7,
+        TurnState::Succeeded => 8,
+        TurnState::Waiting => 9,
     }
 }
 
 /// One cluster's turn; `said` is why it waits, where the planner said so.
 pub(super) fn turn(
     snapshot: &Snapshot,
+    rollout: &State,
     cluster: &ClusterName,
     turn: &Turn,
     known: Option<&ClusterRelease>,
@@ -117,12 +132,14 @@ pub(super) fn turn(
     let (back_generation, back_since, back) = back(&turn.back);
     let generation = back_generation.or(forward_generation).or(turn.carried.as_ref().map(|carried| carried.generation.0));
     let report = known.and_then(ClusterRelease::current_report).filter(|report| Some(report.generation.0) == generation);
-    let words = report.map(|report| report.message.clone()).filter(|message| !message.is_empty());
+    let is_let_go = snapshot.purpose == Purpose::Orphan && report.is_some_and(|report| report.phase == Phase::Gone);
+    let words =
+        report.map(|report| if is_let_go { LET_GO.to_owned() } else { report.message.clone() }).filter(|message| !message.is_empty());
     let message = why.or(words).or_else(|| said.map(str::to_owned)).unwrap_or_default();
     ClusterTurnDto {
         cluster: cluster.to_string(),
         wave: wave.map(|wave| wave.name.to_string()).unwrap_or_default(),
-        state: turn_state(turn),
+        state: turn_state(turn, rollout),
         generation,
         attempt: turn.attempts,
         helm_revision: report.and_then(|report| report.helm_revision),

@@ -14,7 +14,7 @@ use crate::coordinator::{Coordinator, CoordinatorError};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{Next, from_fn_with_state};
-use axum::routing::{get, patch, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use error::ApiError;
 use std::sync::Arc;
 
@@ -29,7 +29,8 @@ pub fn router(coordinator: Arc<Coordinator>) -> Router {
     Router::new()
         .route("/v1/version", get(system::version))
         .route("/v1/audit", get(system::audit))
-        .route("/v1/operators", post(system::create_operator))
+        .route("/v1/operators", get(system::operators).post(system::create_operator))
+        .route("/v1/operators/{id}", delete(system::revoke_operator))
         .route("/v1/apply", post(releases::apply))
         .route("/v1/releases", get(releases::list))
         .route("/v1/releases/{name}", get(releases::show).delete(releases::delete))
@@ -53,8 +54,9 @@ pub fn router(coordinator: Arc<Coordinator>) -> Router {
         .route("/v1/clusters/{name}/variables", put(clusters::variables))
         .route("/v1/clusters/{name}/revoke", post(clusters::revoke))
         .route("/v1/tokens", get(clusters::tokens).post(clusters::create_token))
+        .route("/v1/tokens/{id}", delete(clusters::revoke_token))
         .route("/v1/charts", get(charts::list).put(charts::push).layer(DefaultBodyLimit::max(MAX_CHART)))
-        .route("/v1/charts/{digest}", get(charts::show))
+        .route("/v1/charts/{chart}", get(charts::show))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -49,6 +49,8 @@ pub(super) async fn set(
 #[derive(Deserialize)]
 pub(super) struct DeleteQuery {
     mode: String,
+    #[serde(default)]
+    supersede: bool,
 }
 
 pub(super) async fn delete(
@@ -66,8 +68,8 @@ pub(super) async fn delete(
             return Err(refused.next("groundswell delete RELEASE --uninstall | --orphan").into());
         }
     };
-    let rollout = coordinator.delete_release(&named.read()?, mode, caller.name()).await?;
-    Ok(Json(Object::new(RolloutRef { rollout: rollout.to_string() })))
+    let (rollout, plan) = coordinator.delete_release(&named.read()?, mode, asked.supersede, caller.name()).await?;
+    Ok(Json(Object::new(RolloutRef { rollout: rollout.to_string(), plan: Some(plan) })))
 }
 
 #[derive(Deserialize)]
@@ -162,10 +164,14 @@ fn counts(coordinator: &Coordinator, release: &ReleaseName, selector: &Selector,
     let facts = coordinator.sessions().facts(&state, release);
     let mut counts = ReleaseCounts::default();
     for name in names {
+        // It went with the deletion that is under way.
+        if known.get(name).is_some_and(is_gone) {
+            continue;
+        }
         counts.clusters += 1;
         let turn = active
             .filter(|(_, snapshot)| snapshot.members.contains_key(name))
-            .map(|(head, _)| state.turns_of(&head.id).get(name).map_or(TurnState::Waiting, convert::turn_state));
+            .map(|(head, _)| state.turns_of(&head.id).get(name).map_or(TurnState::Waiting, |turn| convert::turn_state(turn, &head.state)));
         let known = known.get(name);
         let is_away = facts.get(name).is_none_or(|facts| facts.presence != Presence::Connected);
         let report = known.and_then(ClusterRelease::current_report);

@@ -17,7 +17,7 @@ use groundswell_api::dto::{
 };
 use groundswell_core::id::{ClusterName, Digest, ReleaseName, RolloutId};
 use groundswell_core::planner::Wait;
-use groundswell_core::rollout::{Head, Snapshot, Turn};
+use groundswell_core::rollout::{Head, Outcome, Snapshot, State as RolloutState, Turn};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ pub(super) async fn summary(coordinator: &Coordinator, head: &Head) -> Result<Ro
     let turns = state.turns_of(&head.id);
     let mut counts = TurnCounts::default();
     for cluster in snapshot.members.keys() {
-        counts.add(convert::turn_state(turns.get(cluster).unwrap_or(&NO_TURN)));
+        counts.add(convert::turn_state(turns.get(cluster).unwrap_or(&NO_TURN), &head.state));
     }
     Ok(RolloutSummaryDto {
         id: head.id.to_string(),
@@ -128,14 +128,18 @@ fn head(coordinator: &Coordinator, id: &RolloutId) -> Result<Head, ApiError> {
 }
 
 fn page(coordinator: &Coordinator, snapshot: &Snapshot, id: &RolloutId) -> Result<RolloutDto, ApiError> {
-    let waits = coordinator.waits(id);
+    let mut waits = coordinator.waits(id);
     let state = coordinator.state();
     let head = state.rollouts.get(id).ok_or_else(|| no_rollout(id))?;
+    if head.state.is_ended() {
+        // They are of the last look at it while it went.
+        waits.clear();
+    }
     let (turns, known) = (state.turns_of(id), state.clusters_of(&head.release));
     let mut counts = vec![TurnCounts::default(); snapshot.strategy.waves.len()];
     let mut exceptions: Vec<(u8, &ClusterName)> = Vec::new();
     for (cluster, member) in &snapshot.members {
-        let stands = convert::turn_state(turns.get(cluster).unwrap_or(&NO_TURN));
+        let stands = convert::turn_state(turns.get(cluster).unwrap_or(&NO_TURN), &head.state);
         if let Some(counts) = counts.get_mut(member.wave) {
             counts.add(stands);
         }
@@ -151,6 +155,7 @@ fn page(coordinator: &Coordinator, snapshot: &Snapshot, id: &RolloutId) -> Resul
         .map(|(_, cluster)| {
             convert::turn(
                 snapshot,
+                &head.state,
                 cluster,
                 turns.get(cluster).unwrap_or(&NO_TURN),
                 known.get(cluster),
@@ -216,7 +221,11 @@ fn wave_state(head: &Head, index: usize, counts: &TurnCounts, wait: Option<&Wait
     if index > head.wave || (head.state.is_ended() && !has_begun) {
         return (WaveState::Waiting, None);
     }
-    let runs = counts.waiting + counts.in_flight > 0 || head.state.is_ended();
+    if let RolloutState::Ended { outcome, .. } = &head.state {
+        let is_done = matches!(outcome, Outcome::Succeeded | Outcome::SucceededWithDebt);
+        return (if is_done { WaveState::Promoted } else { WaveState::Stopped }, None);
+    }
+    let runs = counts.waiting + counts.in_flight > 0;
     match wait {
         Some(Wait { until: Some(until), .. }) if !runs => (WaveState::Baking, Some(convert::at(*until))),
         Some(Wait { who: Some(who), .. }) if !runs && who.starts_with("groundswell rollout approve") => (WaveState::AwaitingApproval, None),
@@ -253,7 +262,7 @@ pub(super) async fn clusters(
     let head = head(&coordinator, &id)?;
     let snapshot = coordinator.snapshot(&head).await?;
     let limit = asked.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-    let waits = coordinator.waits(&id);
+    let waits = if head.state.is_ended() { Vec::new() } else { coordinator.waits(&id) };
     let said = said(&waits);
     let state = coordinator.state();
     let (turns, known) = (state.turns_of(&id), state.clusters_of(&head.release));
@@ -266,9 +275,9 @@ pub(super) async fn clusters(
         .filter(|(name, member)| in_wave(member.wave) && asked.next.as_deref().is_none_or(|next| name.as_str() > next));
     let items: Vec<ClusterTurnDto> = wanted
         .map(|(name, _)| (name, turns.get(name).unwrap_or(&NO_TURN)))
-        .filter(|(_, turn)| asked.state.is_none_or(|wanted| convert::turn_state(turn) == wanted))
+        .filter(|(_, turn)| asked.state.is_none_or(|wanted| convert::turn_state(turn, &head.state) == wanted))
         .take(limit)
-        .map(|(name, turn)| convert::turn(&snapshot, name, turn, known.get(name), said.get(name.as_str()).copied()))
+        .map(|(name, turn)| convert::turn(&snapshot, &head.state, name, turn, known.get(name), said.get(name.as_str()).copied()))
         .collect();
     let next = items.last().filter(|_| items.len() == limit).map(|last| last.cluster.clone());
     Ok(Json(List::page(items, next)))
@@ -282,7 +291,7 @@ pub(super) async fn evidence(State(coordinator): State<Arc<Coordinator>>, _: Cal
 
 async fn command(coordinator: &Coordinator, caller: &Caller, id: String, wanted: Command) -> Answer<Object<RolloutRef>> {
     coordinator.command(&RolloutId(id.clone()), wanted, caller.name()).await?;
-    Ok(Json(Object::new(RolloutRef { rollout: id })))
+    Ok(Json(Object::new(RolloutRef { rollout: id, plan: None })))
 }
 
 pub(super) async fn pause(
@@ -309,8 +318,7 @@ pub(super) async fn approve(
     caller.needs(Role::Approver)?;
     let bad = |what: &str, why: String| ApiError::from(Refused::invalid("GS-APPROVE", what, why));
     let expires_in = given.expires_in.as_deref().map(span).transpose();
-    let expires_in =
-        expires_in.map_err(|_| bad("expiresIn", "it is no length of time such as 2h or 1h 30m, at most 31 days".to_owned()))?;
+    let expires_in = expires_in.map_err(|why| bad("expiresIn", format!("write a length of time such as 2h or 1h 30m: {why}")))?;
     let plan_hash = given.plan_hash.map(Digest::new).transpose().map_err(|error| bad("planHash", error.to_string()))?;
     command(&coordinator, &caller, id, Command::Approve { wave: given.wave, plan_hash, expires_in }).await
 }

@@ -107,6 +107,9 @@ async fn each_role_may_what_it_may() {
         (Role::Admin, Method::POST, "/v1/clusters/nobody/revoke", json!({})),
         (Role::Admin, Method::POST, "/v1/tokens", json!({"ttlSeconds": 0})),
         (Role::Admin, Method::GET, "/v1/tokens", json!({})),
+        (Role::Admin, Method::DELETE, "/v1/tokens/nobody", json!({})),
+        (Role::Admin, Method::GET, "/v1/operators", json!({})),
+        (Role::Admin, Method::DELETE, "/v1/operators/nobody", json!({})),
         (Role::Admin, Method::POST, "/v1/operators", json!({"name": "", "role": "viewer"})),
         (Role::Admin, Method::DELETE, "/v1/releases/nobody?mode=orphan", json!({})),
     ];
@@ -132,7 +135,10 @@ async fn garbage_is_refused_in_our_words() {
         (Method::GET, "/v1/clusters/%00", "", StatusCode::BAD_REQUEST, "GS-NAME"),
         (Method::GET, "/v1/clusters/%ff", "", StatusCode::BAD_REQUEST, "GS-PATH"),
         (Method::GET, "/v1/clusters?selector=a%20in%20x", "", StatusCode::BAD_REQUEST, "GS-SELECTOR"),
-        (Method::GET, "/v1/charts/abc", "", StatusCode::BAD_REQUEST, "GS-NAME"),
+        (Method::GET, "/v1/charts/abc", "", StatusCode::NOT_FOUND, "GS-NOT-FOUND"),
+        (Method::DELETE, "/v1/tokens/abc", "", StatusCode::NOT_FOUND, "GS-NOT-FOUND"),
+        (Method::DELETE, "/v1/operators/abc", "", StatusCode::NOT_FOUND, "GS-NOT-FOUND"),
+        (Method::DELETE, "/v1/operators/admin", "", StatusCode::CONFLICT, "GS-LAST-ADMIN"),
         (Method::GET, "/v1/rollouts?limit=many", "", StatusCode::BAD_REQUEST, "GS-QUERY"),
         (Method::DELETE, "/v1/releases/x?mode=gently", "", StatusCode::BAD_REQUEST, "GS-QUERY"),
         (Method::GET, "/v1/releases/nobody", "", StatusCode::NOT_FOUND, "GS-NOT-FOUND"),
@@ -205,4 +211,67 @@ async fn commands_that_do_not_fit_are_conflicts_that_say_what_to_do() {
     assert_eq!((&page["state"], &page["reason"]), (&json!("paused"), &json!("paused by admin: lunch")));
     let (status, _) = api.post("/v1/rollouts/beacon-7/pause", json!({})).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_revoked_operators_token_opens_nothing_and_the_last_admin_stays() {
+    let api = api().await;
+    let token = api.world.coordinator.create_operator("ci", Role::Admin, "admin").await.unwrap();
+    let (id, secret) = token.split_once('.').unwrap();
+    let (_, list) = api.get("/v1/operators").await;
+    assert!(list["items"].as_array().unwrap().iter().any(|item| item["id"] == *id && item["role"] == "admin"), "{list}");
+    assert!(!list.to_string().contains(secret));
+    let (status, gone) = api.send(Some(&api.admin), Method::DELETE, &format!("/v1/operators/{id}"), Body::empty()).await;
+    assert_eq!((status, &gone["name"]), (StatusCode::OK, &json!("ci")));
+    assert_eq!(api.send(Some(&token), Method::GET, "/v1/releases", Body::empty()).await.0, StatusCode::UNAUTHORIZED);
+    let (status, answer) = api.send(Some(&api.admin), Method::DELETE, "/v1/operators/admin", Body::empty()).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::CONFLICT, &json!("GS-LAST-ADMIN")));
+    let (_, audit) = api.get("/v1/audit?limit=1").await;
+    assert_eq!(audit["items"][0]["what"], "operator.revoke", "the newest record comes first to mind: {audit}");
+}
+
+#[tokio::test]
+async fn the_audit_log_is_read_from_its_end() {
+    let api = api().await;
+    api.world.fleet().await;
+    let of = |answer: &Value| answer["items"].as_array().unwrap().iter().map(|item| item["sequence"].as_u64().unwrap()).collect::<Vec<_>>();
+    let (_, all) = api.get("/v1/audit?after=0").await;
+    let all = of(&all);
+    let n = all.len() as u64;
+    assert_eq!(of(&api.get("/v1/audit?limit=2").await.1), [n - 1, n]);
+    assert_eq!(of(&api.get(&format!("/v1/audit?limit=2&before={}", n - 1)).await.1), [n - 3, n - 2]);
+    assert_eq!(of(&api.get("/v1/audit?limit=5&before=3").await.1), [1, 2]);
+    let (_, first) = api.get("/v1/audit?limit=2&after=0").await;
+    assert_eq!((of(&first), &first["next"]), (vec![1, 2], &json!("2")));
+}
+
+#[tokio::test]
+async fn a_chart_is_found_by_what_the_tables_show_of_it() {
+    let api = api().await;
+    let digest = api.world.chart("1.0.0").await;
+    let other = api.world.chart("2.0.0").await;
+    for wanted in [digest.as_str(), &digest[..12], &digest[..8], "beacon:1.0.0"] {
+        let (status, shown) = api.get(&format!("/v1/charts/{wanted}")).await;
+        assert_eq!((status, &shown["digest"]), (StatusCode::OK, &json!(digest)), "{wanted}");
+    }
+    assert_eq!(api.get(&format!("/v1/charts/{}", &digest[..7])).await.0, StatusCode::NOT_FOUND);
+    let (status, answer) = api.get("/v1/charts/beacon").await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(answer.to_string().contains(&digest) && answer.to_string().contains(&other), "{answer}");
+}
+
+#[tokio::test]
+async fn an_ended_rollout_waits_for_nothing_and_a_superseded_one_says_so() {
+    let api = api().await;
+    api.rolling().await;
+    let a = api.world.agent("a").await;
+    a.take().await;
+    let digest = api.world.chart("2.0.0").await;
+    api.world.apply(RELEASE, &digest).await.unwrap();
+    let (_, page) = api.get("/v1/rollouts/beacon-1").await;
+    assert_eq!((&page["state"], &page["waves"][0]["state"]), (&json!("superseded"), &json!("stopped")));
+    assert_eq!((&page["waves"][0]["counts"]["superseded"], &page["waits"]), (&json!(1), &Value::Null), "{page}");
+    let (_, _) = api.post("/v1/rollouts/beacon-2/abort", json!({})).await;
+    let (_, page) = api.get("/v1/rollouts/beacon-2").await;
+    assert_eq!((&page["reason"], &page["waits"]), (&json!("aborted by admin"), &Value::Null));
 }

@@ -10,6 +10,9 @@ use groundswell_helm::archive::ChartArchive;
 /// Names in a chart's record; more are counted, not named.
 const MAX_NAMES: usize = 200;
 
+/// Digests of a refusal; whoever pushed more under one version looks them up.
+const MAX_LISTED: usize = 5;
+
 impl Coordinator {
     /// Checks an archive by the rules and keeps it. The same bytes again change nothing.
     ///
@@ -78,9 +81,23 @@ pub(crate) fn by_digest(state: &State, digest: &Digest) -> Option<ChartRef> {
     Some(ChartRef { name: record.name.clone(), version: record.version.clone(), digest: digest.clone() })
 }
 
-/// A chart that was pushed, by name and version: the newest.
-pub(crate) fn by_name(state: &State, name: &str, version: &str) -> Option<ChartRef> {
-    let same = state.charts.iter().filter(|(_, record)| record.name == name && record.version == version);
-    let (digest, _) = same.max_by_key(|(_, record)| record.pushed_at)?;
-    by_digest(state, digest)
+/// Every chart of this name, and of this version unless all are asked for, the oldest first. A version means one content
+/// only as long as nobody pushes another under it, so whoever reads this must not choose among several.
+pub(crate) fn by_name<'s>(state: &'s State, name: &str, version: Option<&str>) -> Vec<(&'s Digest, &'s ChartRecord)> {
+    let is_one = |record: &ChartRecord| record.name == name && version.is_none_or(|version| record.version == version);
+    let mut found: Vec<_> = state.charts.iter().filter(|(_, record)| is_one(record)).collect();
+    found.sort_by_key(|(_, record)| record.pushed_at);
+    found
+}
+
+/// What a person needs to choose among several.
+pub(crate) fn listed(found: &[(&Digest, &ChartRecord)]) -> String {
+    let shown = found.iter().rev().take(MAX_LISTED).map(|(digest, record)| {
+        let at = i64::try_from(record.pushed_at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
+        format!("{digest} ({} {}, pushed by {}{at})", record.name, record.version, record.pushed_by)
+    });
+    let more = found.len().saturating_sub(MAX_LISTED);
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} older ones") } else { shown }
 }

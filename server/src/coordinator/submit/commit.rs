@@ -7,7 +7,8 @@ use crate::coordinator::{Coordinator, CoordinatorError, Draft, Refused, put_blob
 use groundswell_api::dto::{ApplyAction, ApplyResult};
 use groundswell_core::id::{ClusterName, Digest, RolloutId};
 use groundswell_core::planner::{Change, apply, command};
-use groundswell_core::rollout::{Head, State as RolloutState, Turn};
+use groundswell_core::rollout::{Carried, Head, State as RolloutState, Turn};
+use groundswell_core::time::Time;
 use groundswell_store::BlobStore;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -155,9 +156,13 @@ fn take_over(
         check_supersede(&old.id, &old.state, prepared.supersede)?;
         let (change, turns) = command::supersede(state.turns_of(&old.id), id, draft.now());
         ended = Some(end(old, &change));
-        // A cluster that is no member any more has no slot to hold.
-        carried = turns.into_iter().filter(|(name, _)| rollout.snapshot.members.contains_key(name)).collect();
+        carried = turns;
+    } else if let Some(before) = prepared.base.as_ref().and_then(|base| base.latest.as_ref()) {
+        carried = left_behind(state, before, id, draft.now());
     }
+    carried.extend(debts_under_way(state, prepared));
+    // A cluster that is no member any more has no slot to hold.
+    carried.retain(|name, _| rollout.snapshot.members.contains_key(name));
     if !carry(state, draft, id, &carried, max_ops.saturating_sub(FIXED_OPS)) {
         draft.audit(by, "rollout.carry", format!("rollout/{id}"), "work in flight is taken over");
         return Ok(false);
@@ -180,6 +185,23 @@ fn take_over(
     };
     draft.put(&Key::Rollout(id.clone()), &head);
     Ok(true)
+}
+
+/// Work that a rollout left under way that has ended, such as one that a person aborted.
+fn left_behind(state: &State, before: &RolloutId, by: &RolloutId, now: Time) -> BTreeMap<ClusterName, Turn> {
+    let (_, mut turns) = command::supersede(state.turns_of(before), by, now);
+    turns.retain(|_, turn| turn.carried.as_ref().is_some_and(|carried| now < carried.until));
+    turns
+}
+
+/// Clusters that pay a debt as a rollout begins hold a slot in it (GS-1).
+fn debts_under_way(state: &State, prepared: &Prepared) -> BTreeMap<ClusterName, Turn> {
+    let paying = state.clusters_of(&prepared.name).iter().filter_map(|(name, known)| {
+        let generation = known.debt.as_ref()?.paying?;
+        let until = known.assignment.as_ref()?.ends_at();
+        Some((name.clone(), Turn { carried: Some(Carried { generation, until }), ..Turn::default() }))
+    });
+    paying.collect()
 }
 
 fn end(old: &Head, change: &Change) -> Head {

@@ -3,10 +3,10 @@
 use super::hash::{RECIPE, content_hash, plan_hash};
 use super::layout::Subject;
 use super::plan;
-use super::prepare::{Prepared, PreparedRollout};
+use super::prepare::{Prepared, PreparedRollout, check_supersede};
 use crate::coordinator::records::DocumentRecord;
 use crate::coordinator::{Coordinator, CoordinatorError, Refused};
-use groundswell_api::dto::ApplyAction;
+use groundswell_api::dto::{ApplyAction, PlanDto};
 use groundswell_core::assignment::{Drift, Target};
 use groundswell_core::id::{ClusterName, ReleaseName, RolloutId};
 use groundswell_core::limit::Limit;
@@ -28,14 +28,24 @@ impl Coordinator {
     ///
     /// # Errors
     /// No such release, or a rollout under way that may not be superseded.
-    pub async fn delete_release(&self, name: &ReleaseName, mode: DeleteMode, by: &str) -> Result<RolloutId, CoordinatorError> {
+    pub async fn delete_release(
+        &self,
+        name: &ReleaseName,
+        mode: DeleteMode,
+        supersede: bool,
+        by: &str,
+    ) -> Result<(RolloutId, PlanDto), CoordinatorError> {
         let (base, before, latest, active) = {
             let state = self.state();
             let not_there = || Refused::not_found(format!("release {name}"), "groundswell get releases");
             let base = state.releases.get(name).filter(|base| !base.deleted).cloned().ok_or_else(not_there)?;
             let before = state.document(name).cloned().ok_or_else(not_there)?;
             let latest = base.latest.as_ref().and_then(|latest| state.rollouts.get(latest)).cloned().ok_or_else(not_there)?;
-            (base, before, latest, state.active(name).map(|head| head.id.clone()))
+            let active = state.active(name);
+            if let Some(head) = active {
+                check_supersede(&head.id, &head.state, supersede)?;
+            }
+            (base, before, latest, active.map(|head| head.id.clone()))
         };
         let old = self.snapshot(&latest).await?;
         let strategy = forgiving(&old.strategy);
@@ -60,8 +70,8 @@ impl Coordinator {
         };
         let id = snapshot.id.clone();
         let hash = plan_hash(&snapshot);
-        let rollout =
-            PreparedRollout { plan: plan::empty(&snapshot, &hash), content: content_hash(&snapshot), hash, recipe: RECIPE, snapshot };
+        let plan = plan::describe(&self.state(), self.sessions(), &snapshot, &hash);
+        let rollout = PreparedRollout { plan: plan.clone(), content: content_hash(&snapshot), hash, recipe: RECIPE, snapshot };
         let cause = match mode {
             DeleteMode::Uninstall => "delete --uninstall",
             DeleteMode::Orphan => "delete --orphan",
@@ -75,12 +85,12 @@ impl Coordinator {
             document,
             rollout: Some(rollout),
             texts: BTreeMap::new(),
-            supersede: true,
+            supersede,
             deletes: true,
             warnings: Vec::new(),
         };
         self.commit_release(&prepared, by).await?;
-        Ok(id)
+        Ok((id, plan))
     }
 
     /// Clusters that have the release, and the wave that each goes with.

@@ -21,9 +21,10 @@ pub(crate) struct Subject {
 impl Subject {
     pub(crate) fn new(name: &ClusterName, record: &ClusterRecord) -> Self {
         let mut labels = record.labels.clone();
-        let mut variables: BTreeMap<String, Value> = BTreeMap::from([("cluster_name".to_owned(), Value::from(name.as_str()))]);
-        variables.extend(labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))));
+        let mut variables: BTreeMap<String, Value> = labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
         variables.extend(record.variables.clone());
+        // Last: a record of an earlier version may still name it otherwise.
+        variables.insert("cluster_name".to_owned(), Value::from(name.as_str()));
         labels.insert("name".to_owned(), name.as_str().to_owned());
         Self { name: name.clone(), labels, variables }
     }

@@ -8,6 +8,7 @@ mod commit;
 mod delete;
 mod hash;
 pub(crate) mod layout;
+mod limits;
 pub(crate) mod plan;
 pub(crate) mod prepare;
 mod schema;
@@ -16,6 +17,8 @@ mod splice;
 mod values;
 mod waves;
 
+#[cfg(test)]
+mod limits_tests;
 #[cfg(test)]
 mod tests;
 

@@ -4,7 +4,7 @@ use super::hash::{RECIPE, content_hash, plan_hash};
 use super::layout::{Cache, Layers, Subject};
 use super::schema::Checker;
 use super::waves::{self, Places};
-use super::{Named, charts, plan};
+use super::{Named, charts, limits, plan};
 use crate::coordinator::records::{DocumentRecord, ReleaseRecord};
 use crate::coordinator::state::State;
 use crate::coordinator::{Coordinator, CoordinatorError, Refused, digest_of};
@@ -122,6 +122,7 @@ impl Coordinator {
             check_supersede(&head.id, &head.state, wish.supersede)?;
         }
         let before = state.document(name).cloned();
+        limits::check_supported(wish)?;
         let chart = chart(&state, wish, before.as_ref())?;
         let (strategy, places) = strategy(&state, wish, named)?;
         let subjects: Vec<Subject> = state
@@ -136,6 +137,8 @@ impl Coordinator {
             let refused = Refused::invalid("GS-NO-CLUSTER", what, "no cluster of the fleet matches it");
             return Err(refused.at(format!("{}:{}", wish.source, spec.clusters.at)).next("groundswell cluster list").into());
         }
+        limits::check_namespace(&state, wish, &subjects)?;
+        limits::check_agent(self.sessions(), wish, &subjects)?;
         let away = subjects
             .iter()
             .filter(|subject| self.sessions().presence(&subject.name) != Presence::Connected)
@@ -170,6 +173,7 @@ fn check_expected(wish: &Wish, base: Option<&ReleaseRecord>) -> Result<(), Refus
 /// Whether a rollout under way may be superseded without a word.
 pub(crate) fn check_supersede(id: &RolloutId, state: &RolloutState, supersede: bool) -> Result<(), Refused> {
     let why = match state {
+        RolloutState::Paused { by, why, .. } if why.is_empty() => format!("it was paused by {by}"),
         RolloutState::Paused { by, why, .. } => format!("it was paused by {by}: {why}"),
         RolloutState::Halted { why } => format!("it is halted: {why}"),
         RolloutState::Running | RolloutState::RollingBack { .. } | RolloutState::Ended { .. } => return Ok(()),
@@ -177,8 +181,7 @@ pub(crate) fn check_supersede(id: &RolloutId, state: &RolloutState, supersede: b
     if supersede {
         return Ok(());
     }
-    Err(Refused::conflict("GS-SUPERSEDE", format!("rollout {id} is under way"), why)
-        .next("resume, undo or abort it, or apply with --supersede"))
+    Err(Refused::conflict("GS-SUPERSEDE", format!("rollout {id} is under way"), why).next("resume, undo or abort it, or say --supersede"))
 }
 
 fn chart(state: &State, wish: &Wish, before: Option<&DocumentRecord>) -> Result<ChartRef, Refused> {
@@ -205,9 +208,24 @@ fn chart(state: &State, wish: &Wish, before: Option<&DocumentRecord>) -> Result<
                 )
             })
         }
-        ChartSource::Pushed { name, version } => charts::by_name(state, name, version).ok_or_else(|| {
-            refuse(format!("chart {name} {version}"), "the server does not have it", "groundswell chart push <folder or .tgz>")
-        }),
+        ChartSource::Pushed { name, version } => {
+            let found = charts::by_name(state, name, Some(version));
+            let what = format!("chart {name} {version}");
+            // Whoever changes a value means the chart that the release has.
+            let held = before.filter(|_| wish.cause != "apply").map(|before| &before.chart);
+            let digest = match found.as_slice() {
+                [] => return Err(refuse(what, "the server does not have it", "groundswell chart push <folder or .tgz>")),
+                [(digest, _)] => *digest,
+                several => match several.iter().find(|(digest, _)| Some(*digest) == held) {
+                    Some((digest, _)) => *digest,
+                    None => {
+                        let why = format!("it is ambiguous: {} contents were pushed under it: {}", several.len(), charts::listed(several));
+                        return Err(refuse(what, &why, "write the one that is meant: chart: {digest: <64 digits>}"));
+                    }
+                },
+            };
+            charts::by_digest(state, digest).ok_or_else(|| refuse(what, "the server does not have it", ""))
+        }
         ChartSource::Digest(digest) => charts::by_digest(state, digest).ok_or_else(|| {
             refuse(format!("chart {}", digest.short()), "the server does not have it", "groundswell chart push <folder or .tgz>")
         }),
@@ -254,7 +272,7 @@ fn lay_out(wish: &Wish, inputs: &Inputs, archive: &groundswell_helm::archive::Ch
         refused.extend(found);
         BTreeMap::new()
     });
-    let (mut cache, mut checker) = (Cache::default(), Checker::new(archive));
+    let (mut cache, mut checker) = (Cache::default(), Checker::new(archive, &wish.release.name.value));
     let mut laid = Laid { members: BTreeMap::new(), texts: BTreeMap::new() };
     for subject in &inputs.subjects {
         match layers.for_cluster(subject, &mut cache) {

@@ -2,7 +2,7 @@
 
 use super::layout::Text;
 use crate::coordinator::Refused;
-use groundswell_core::id::{ClusterName, Digest};
+use groundswell_core::id::{ClusterName, Digest, ReleaseName};
 use groundswell_helm::archive::{ChartArchive, ChartMetadata, Files, Subchart};
 use groundswell_helm::schema::{SchemaError, validate};
 use groundswell_helm::values::{Layer, merge, parse_values};
@@ -15,15 +15,16 @@ const MAX_REFUSED: usize = 10;
 /// Checks each distinct result of a layout.
 pub(crate) struct Checker<'a> {
     archive: &'a ChartArchive,
+    release: &'a ReleaseName,
     defaults: Option<Value>,
     seen: BTreeSet<Vec<Digest>>,
     refused: Vec<Refused>,
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn new(archive: &'a ChartArchive) -> Self {
+    pub(crate) fn new(archive: &'a ChartArchive, release: &'a ReleaseName) -> Self {
         let defaults = (!archive.schemas().is_empty()).then(|| defaults(archive));
-        Self { archive, defaults, seen: BTreeSet::new(), refused: Vec::new() }
+        Self { archive, release, defaults, seen: BTreeSet::new(), refused: Vec::new() }
     }
 
     pub(crate) fn check(&mut self, cluster: &ClusterName, texts: &[Text]) {
@@ -42,7 +43,7 @@ impl<'a> Checker<'a> {
         };
         self.refused.push(
             Refused::invalid("GS-SCHEMA", what, error.to_string())
-                .next(format!("groundswell values --cluster {cluster} shows where each value comes from")),
+                .next(format!("groundswell values {} --cluster {cluster} --reveal-origin", self.release)),
         );
     }
 

@@ -5,7 +5,7 @@ use super::splice;
 use crate::coordinator::records::DocumentRecord;
 use crate::coordinator::{Coordinator, CoordinatorError, Refused, open_blob};
 use groundswell_api::document::{Document, Release, parse};
-use groundswell_api::dto::{ApplyResponse, SetRequest};
+use groundswell_api::dto::{ApplyResponse, ErrorDto, SetRequest};
 use groundswell_core::id::ReleaseName;
 use groundswell_helm::values;
 use std::collections::BTreeMap;
@@ -26,8 +26,13 @@ impl Coordinator {
     /// # Errors
     /// No such release, a path that cannot be set, or anything that an apply of the changed document would be refused for.
     pub async fn set(&self, name: &ReleaseName, request: &SetRequest, by: &str) -> Result<ApplyResponse, CoordinatorError> {
-        let revision = self.state().releases.get(name).filter(|release| !release.deleted).map(|release| release.revision);
-        let revision = revision.ok_or_else(|| Refused::not_found(format!("release {name}"), "groundswell get releases"))?;
+        let known = self.state().releases.get(name).map(|release| (release.revision, release.deleted));
+        let (revision, deleted) = known.ok_or_else(|| Refused::not_found(format!("release {name}"), "groundswell get releases"))?;
+        if deleted {
+            let why = "it is being deleted, or was";
+            let refused = Refused::conflict("GS-DELETED", format!("release {name}"), why);
+            return Err(refused.next("apply its document to bring it back").into());
+        }
         let stored = self.stored(name, revision).await?;
         let source = format!("release/{name}");
         let text = assign(&source, &stored.release, &request.assignments)?;
@@ -44,7 +49,7 @@ impl Coordinator {
             by: by.to_owned(),
             cause: format!("set {}", request.assignments.join(" ")),
         };
-        let prepared = self.prepare(&wish, &BTreeMap::new()).await?;
+        let prepared = self.prepare(&wish, &BTreeMap::new()).await.map_err(|error| of_set(error, &wish))?;
         let result = if request.dry_run { Prepared::dry_result(&prepared) } else { self.commit_release(&prepared, by).await? };
         Ok(ApplyResponse { results: vec![result], warnings: prepared.warnings })
     }
@@ -69,6 +74,19 @@ impl Coordinator {
         let release = one_release(&record.source, &text)?;
         Ok(Stored { record, release, files })
     }
+}
+
+/// The operator gave an argument, not the file that the stored document once came from.
+fn of_set(error: CoordinatorError, wish: &Wish) -> CoordinatorError {
+    let CoordinatorError::Refused(mut refused) = error else { return error };
+    let mend = |error: &mut ErrorDto| {
+        if error.place.as_deref().is_some_and(|place| place.starts_with(&wish.source)) {
+            error.place = Some(wish.cause.clone());
+        }
+    };
+    mend(&mut refused.error);
+    refused.error.more.iter_mut().for_each(mend);
+    CoordinatorError::Refused(refused)
 }
 
 fn one_release(source: &str, text: &str) -> Result<Release, Refused> {

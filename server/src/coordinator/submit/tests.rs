@@ -4,11 +4,11 @@ use super::splice::with_values;
 use crate::coordinator::testing::{RELEASE, World};
 use crate::coordinator::{CoordinatorError, RefusalKind, Refused};
 use groundswell_api::document::{Document, parse};
-use groundswell_api::dto::{ApplyAction, ApplyResponse, SetRequest, SourceText};
+use groundswell_api::dto::{ApplyAction, SetRequest, SourceText};
 use groundswell_core::assignment::Target;
 use groundswell_core::id::{ClusterName, ReleaseName};
 
-fn refused(answer: Result<ApplyResponse, CoordinatorError>) -> Refused {
+pub(super) fn refused<T: std::fmt::Debug>(answer: Result<T, CoordinatorError>) -> Refused {
     match answer {
         Err(CoordinatorError::Refused(refused)) => *refused,
         other => panic!("not refused: {other:?}"),
@@ -209,7 +209,11 @@ async fn set_is_a_new_revision_of_the_document_and_leaves_the_rest_of_it_alone()
         RELEASE.replace("    cluster: ((cluster_name))\n", "    cluster: ((cluster_name))\n    replicas: 2\n    a:\n      b: x\n");
     assert_eq!(stored.release.text.trim_end(), expected.trim_end());
     let bad = SetRequest { assignments: vec!["replicas=many".into()], ..SetRequest::default() };
-    assert_eq!(refused(world.coordinator.set(&release, &bad, "alice").await).error.code, "GS-SCHEMA");
+    let found = refused(world.coordinator.set(&release, &bad, "alice").await).error;
+    assert_eq!((found.code.as_str(), found.next.as_str()), ("GS-SCHEMA", "groundswell values beacon --cluster a --reveal-origin"));
+    let bad = SetRequest { assignments: vec!["a.b=((nobody))".into()], ..SetRequest::default() };
+    let found = refused(world.coordinator.set(&release, &bad, "alice").await).error;
+    assert_eq!((found.code.as_str(), found.place.as_deref()), ("GS-VALUES", Some("set a.b=((nobody))")));
 }
 
 #[test]
@@ -241,7 +245,9 @@ async fn a_release_that_is_deleted_goes_in_waves_by_tombstones() {
         agent.comply().await;
     }
     world.until_ended("beacon-1").await;
-    let id = world.coordinator.delete_release(&"beacon".parse().unwrap(), super::DeleteMode::Uninstall, "admin").await.unwrap();
+    let (id, plan) =
+        world.coordinator.delete_release(&"beacon".parse().unwrap(), super::DeleteMode::Uninstall, false, "admin").await.unwrap();
+    assert_eq!(plan.waves.iter().map(|wave| wave.clusters.len()).collect::<Vec<_>>(), [1, 2]);
     let gone = agents[0].take().await;
     assert_eq!((id.as_str(), &gone.target), ("beacon-2", &Target::Uninstalled));
     assert!(agents[1].has_nothing().await, "the canary goes first here too");

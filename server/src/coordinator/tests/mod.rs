@@ -85,3 +85,25 @@ async fn a_newer_session_replaces_the_older() {
     drop(old);
     assert_eq!(world.coordinator.sessions_up(), 1, "the end of the old one is not the end of the new");
 }
+
+#[tokio::test]
+async fn variables_that_no_document_could_use_are_refused() {
+    let world = World::new().await;
+    let name = world.enrol("east-01", &[]).await;
+    for bad in ["cluster_name", "", "bad name)", "a/b"] {
+        let variables = BTreeMap::from([(bad.to_owned(), serde_json::json!("evil"))]);
+        assert!(world.coordinator.set_variables(&name, variables, "alice").await.is_err(), "{bad:?}");
+    }
+    let good = BTreeMap::from([("zone.of_it-1".to_owned(), serde_json::json!("x"))]);
+    world.coordinator.set_variables(&name, good, "alice").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_join_token_that_was_revoked_opens_nothing() {
+    let world = World::new().await;
+    let token = token(&world, open_wish()).await;
+    let (id, _) = token.split_once('.').unwrap();
+    world.coordinator.revoke_token(id, "admin").await.unwrap();
+    assert!(matches!(world.coordinator.redeem(&token, Some("x"), "key", BTreeMap::new()).await, Err(RedeemError::Refused)));
+    assert!(world.coordinator.revoke_token(id, "admin").await.is_err());
+}
