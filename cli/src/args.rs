@@ -132,7 +132,12 @@ mod tests {
             "chart push ./beacon",
             "values beacon --cluster east-01 --reveal-origin",
             "set beacon image.tag=2 replicas=3 --dry-run",
-            "delete beacon --uninstall --yes",
+            "delete beacon --uninstall --yes --supersede",
+            "token list",
+            "token revoke ci --yes",
+            "cluster token revoke 3f9c02ab71",
+            "chart show beacon:1.0.0",
+            "audit --before 12",
             "completion bash",
             "version --color never",
         ];
@@ -148,6 +153,9 @@ mod tests {
             "rollout skip x y",
             "get nothing",
             "rollout wait x --timeout 90",
+            "set beacon message",
+            "set beacon =x",
+            "audit --before 1 --after 2",
         ] {
             assert!(Args::try_parse_from(std::iter::once("groundswell").chain(line.split(' '))).is_err(), "{line}");
         }

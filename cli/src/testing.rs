@@ -197,3 +197,39 @@ fn apply_sends_documents_with_what_lies_beside_them() {
     let bad = run(&format!("apply -f {}", file.display()), Vec::new());
     assert!(bad.exit == Exit::Error && bad.stderr.contains("r.yaml:8:3: field `spec.valuesFils` is not known"), "{}", bad.stderr);
 }
+
+#[test]
+fn a_deletion_shows_who_goes_when() {
+    let release = json!({"apiVersion": "groundswell.dev/v1alpha1", "kind": "Release", "name": "beacon", "namespace": "demo", "revision": 1,
+        "selector": "", "drift": "report", "updatedAt": "2026-11-23T10:00:00Z", "updatedBy": "admin", "counts": {"clusters": 1}});
+    let plan = json!({"planHash": "cafe", "namespace": "demo", "onFailure": "halt", "deadline": "5m", "supersedes": "beacon-1",
+        "waves": [{"name": "canary", "clusters": ["east-01"], "maxConcurrent": 1, "minAvailable": 0, "bake": "1m", "approval": false}]});
+    let done = json!({"rollout": "beacon-2", "plan": plan});
+    let run = run("delete beacon --orphan --yes --supersede", vec![(200, release), (200, done)]);
+    assert_eq!(run.exit, Exit::Ok, "{}", run.stderr);
+    assert_eq!(run.requests[1].0, "DELETE /v1/releases/beacon?mode=orphan&supersede=true");
+    for said in ["release/beacon is let go; its objects stay, rollout beacon-2\n", "canary: 1 cluster", "east-01", "supersedes beacon-1"] {
+        assert!(run.stdout.contains(said), "{said}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn tokens_are_listed_and_revoked() {
+    let ci = json!({"apiVersion": "groundswell.dev/v1alpha1", "kind": "Operator", "id": "3f9c02ab71", "name": "ci", "role": "operator",
+        "createdAt": "2026-11-23T10:00:00Z"});
+    let list = json!({"apiVersion": "groundswell.dev/v1alpha1", "kind": "OperatorList", "items": [ci.clone()]});
+    let listed = run("token list", vec![(200, list)]);
+    assert!(listed.stdout.contains("3f9c02ab71") && listed.stdout.contains("operator"), "{}", listed.stdout);
+    let gone = run("token revoke ci --yes", vec![(200, ci)]);
+    assert_eq!(gone.stdout, "operator/ci revoked, token 3f9c02ab71\n");
+    assert_eq!(gone.requests[0].0, "DELETE /v1/operators/ci");
+}
+
+#[test]
+fn the_audit_log_says_where_older_records_are() {
+    let record = json!({"sequence": 44, "at": "2026-11-23T10:00:00Z", "who": "admin", "what": "x", "subject": "y", "hash": "00"});
+    let list = json!({"apiVersion": "groundswell.dev/v1alpha1", "kind": "AuditRecordList", "items": [record]});
+    let tail = run("audit --limit 1", vec![(200, list)]);
+    assert_eq!(tail.requests[0].0, "GET /v1/audit?limit=1");
+    assert_eq!(tail.stderr, "older ones: groundswell audit --before 44\n");
+}

@@ -25,10 +25,11 @@ pub(crate) enum ChartCommand {
         output: Format,
     },
     /// One chart: what it holds
-    #[command(after_help = "Example:\n  groundswell chart show 3f2a… -o yaml")]
+    #[command(after_help = "Examples:\n  groundswell chart show 53f375c72fdc\n  groundswell chart show beacon:1.2.0 -o yaml")]
     Show {
-        /// SHA-256 of the archive, as `chart list -o wide` shows it
-        digest: String,
+        /// Its digest or the first 8 digits or more of it, a name, or name:version
+        #[arg(value_name = "CHART")]
+        chart: String,
         /// Output
         #[arg(short, long, value_enum, default_value_t)]
         output: Format,
@@ -49,9 +50,9 @@ pub(crate) async fn run(command: &ChartCommand, client: &Client, out: &mut Outpu
             let answer = client.put_bytes::<Object<ChartDto>>("/v1/charts", bytes).await?;
             show(&answer, *output, out, |body| lists::charts(std::slice::from_ref(&body.body), *output))
         }
-        ChartCommand::Show { digest, output } => {
-            let digest = digest.strip_prefix("sha256:").unwrap_or(digest);
-            let answer = client.get::<Object<ChartDto>>(&format!("/v1/charts/{}", segment(digest)), &[]).await?;
+        ChartCommand::Show { chart, output } => {
+            let chart = chart.strip_prefix("sha256:").unwrap_or(chart);
+            let answer = client.get::<Object<ChartDto>>(&format!("/v1/charts/{}", segment(chart)), &[]).await?;
             show(&answer, *output, out, |body| detail(&body.body, *output))
         }
         ChartCommand::List { output } => {

@@ -101,6 +101,8 @@ fn failed(id: &'static str, failure: crate::error::Failure, checks: &mut Vec<Che
 }
 
 fn clusters(clusters: &[ClusterDto], now: Timestamp, checks: &mut Vec<Check>) {
+    // Those that were revoked are the fleet's no more.
+    let clusters: Vec<&ClusterDto> = clusters.iter().filter(|c| c.presence.state != PresenceState::Revoked).collect();
     let named = |names: Vec<&str>| {
         let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
         format!("{}{more}", names.iter().take(5).copied().collect::<Vec<_>>().join(", "))
@@ -116,7 +118,7 @@ fn clusters(clusters: &[ClusterDto], now: Timestamp, checks: &mut Vec<Check>) {
             "groundswell cluster show NAME; look at the agent's log there",
         ),
     });
-    let soon = |c: &&ClusterDto| c.certificate_expires_at.is_some_and(|at| at.as_second() - now.as_second() < CERTIFICATE_DAYS * 86_400);
+    let soon = |c: &&&ClusterDto| c.certificate_expires_at.is_some_and(|at| at.as_second() - now.as_second() < CERTIFICATE_DAYS * 86_400);
     let expiring: Vec<&str> = clusters.iter().filter(soon).map(|c| c.name.as_str()).collect();
     if !expiring.is_empty() {
         let what = format!("certificates that end within {CERTIFICATE_DAYS} days: {}", named(expiring));
@@ -171,7 +173,7 @@ mod tests {
                 .unwrap()
         };
         let mut checks = Vec::new();
-        clusters(&[cluster("east-01", "online"), cluster("east-02", "offline")], now, &mut checks);
+        clusters(&[cluster("east-01", "online"), cluster("east-02", "offline"), cluster("east-03", "revoked")], now, &mut checks);
         let text = anstream::adapter::strip_str(&checks.iter().map(line).collect::<String>()).to_string();
         insta::assert_snapshot!(text, @r#"
         ‼ warning  clusters: 1 of 2 clusters offline: east-02

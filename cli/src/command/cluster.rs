@@ -109,7 +109,16 @@ pub(crate) enum TokenCommand {
         #[arg(short, long, value_enum, default_value_t)]
         output: Format,
     },
-    /// List tokens that may still be used; never their secrets
+    /// Take a join token away; clusters that joined with it stay
+    #[command(after_help = "Example:\n  groundswell cluster token revoke 3f9c02ab71")]
+    Revoke {
+        /// Its id, as `cluster token list` shows it
+        id: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// List join tokens; never their secrets
     #[command(after_help = "Example:\n  groundswell cluster token list")]
     List {
         /// Output
@@ -159,6 +168,12 @@ async fn token(command: &TokenCommand, client: &Client, out: &mut Output) -> Res
             out.note(&format!("token {}, until {}; it is not stored and cannot be shown again", clean(&made.id), made.expires_at))?;
             Ok(Exit::Ok)
         }
+        TokenCommand::Revoke { id, yes } => {
+            confirm(out, &format!("Revoke the join token {}", clean(id)), *yes)?;
+            client.delete::<Object<TokenDto>>(&format!("/v1/tokens/{}", segment(id)), &[]).await?;
+            out.data(&format!("token/{} revoked\n", clean(id)))?;
+            Ok(Exit::Ok)
+        }
         TokenCommand::List { output } => {
             let answer = client.get::<List<TokenDto>>("/v1/tokens", &[]).await?;
             show(&answer, *output, out, |body| match output {
@@ -202,7 +217,8 @@ async fn set_variables(name: &str, file: &std::path::Path, client: &Client, out:
     let variables: BTreeMap<String, Value> = map.into_iter().collect();
     let count = variables.len();
     client.send_json::<Value>(Method::PUT, &path(name, "/variables"), &VariablesRequest { variables }).await?;
-    out.data(&format!("cluster/{} has {count} variables\n", clean(name)))?;
+    let noun = if count == 1 { "variable" } else { "variables" };
+    out.data(&format!("cluster/{} has {count} {noun}\n", clean(name)))?;
     out.note("variables count from the next rollout on: groundswell apply -f FILE --again")?;
     Ok(Exit::Ok)
 }

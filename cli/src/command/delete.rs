@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::follow::{Follow, Until, follow};
 use crate::output::{Format, Output, clean};
+use crate::render::plan::planned;
 use groundswell_api::dto::{Object, ReleaseDto, RolloutRef};
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ pub(crate) struct DeleteArgs {
     /// Leave it in every cluster, and manage it no more
     #[arg(long, group = "mode")]
     orphan: bool,
+    /// Let a paused or halted rollout of the release be superseded
+    #[arg(long)]
+    supersede: bool,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -43,9 +47,13 @@ pub(crate) async fn run(args: &DeleteArgs, client: &Client, out: &mut Output) ->
     let (mode, does) = if args.uninstall { ("uninstall", "Uninstall") } else { ("orphan", "Let go of") };
     let breadth = crate::render::clusters(usize::try_from(release.counts.clusters).unwrap_or(usize::MAX));
     confirm(out, &format!("{does} release {} in namespace {} of {breadth}", clean(&release.name), clean(&release.namespace)), args.yes)?;
-    let answer = client.delete::<RolloutRef>(&path, &[("mode", mode)]).await?;
+    let mut query = vec![("mode", mode)];
+    query.extend(args.supersede.then_some(("supersede", "true")));
+    let answer = client.delete::<RolloutRef>(&path, &query).await?;
     let rollout = &answer.body.rollout;
-    out.data(&format!("release/{} goes, rollout {}\n", clean(&release.name), clean(rollout)))?;
+    let goes = if args.uninstall { "goes" } else { "is let go; its objects stay" };
+    out.data(&format!("release/{} {goes}, rollout {}\n", clean(&release.name), clean(rollout)))?;
+    out.data(&answer.body.plan.as_ref().map(planned).unwrap_or_default())?;
     if !args.wait {
         out.note(&format!("next: groundswell rollout watch {}", clean(rollout)))?;
         return Ok(Exit::Ok);

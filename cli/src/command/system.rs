@@ -20,11 +20,16 @@ pub(crate) struct VersionArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  groundswell audit --limit 20\n  groundswell audit --after 1200 -o json")]
+#[command(
+    after_help = "Examples:\n  groundswell audit --limit 20\n  groundswell audit --before 1200\n  groundswell audit --after 1200 -o json\n\nThe newest records are printed, in their order; --before and --after show others."
+)]
 pub(crate) struct AuditArgs {
-    /// Only records with a higher sequence number
+    /// Only records with a higher sequence number, from there on
     #[arg(long, value_name = "SEQUENCE")]
     after: Option<u64>,
+    /// The last records with a lower sequence number
+    #[arg(long, value_name = "SEQUENCE", conflicts_with = "after")]
+    before: Option<u64>,
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: u32,
@@ -68,15 +73,21 @@ pub(crate) async fn version(args: &VersionArgs, client: Result<Client>, out: &mu
 }
 
 pub(crate) async fn audit(args: &AuditArgs, client: &Client, out: &mut Output) -> Result<Exit> {
-    let (after, limit) = (args.after.unwrap_or(0).to_string(), args.limit.to_string());
+    let limit = args.limit.to_string();
+    let (after, before) = (args.after.map(|n| n.to_string()), args.before.map(|n| n.to_string()));
     let mut query = vec![("limit", limit.as_str())];
-    if args.after.is_some() {
-        query.push(("after", after.as_str()));
-    }
+    query.extend(after.as_deref().map(|after| ("after", after)));
+    query.extend(before.as_deref().map(|before| ("before", before)));
     let answer = client.get::<List<AuditDto>>("/v1/audit", &query).await?;
     match args.output {
         Format::Json | Format::Yaml => out.structured(args.output, &answer.raw)?,
-        format => out.data(&audit_table(&answer.body.items, format))?,
+        format => {
+            out.data(&audit_table(&answer.body.items, format))?;
+            let first = answer.body.items.first().map(|record| record.sequence).filter(|first| *first > 1 && args.after.is_none());
+            if let (Some(first), Format::Table | Format::Wide) = (first, format) {
+                out.note(&format!("older ones: groundswell audit --before {first}"))?;
+            }
+        }
     }
     Ok(Exit::Ok)
 }

@@ -77,7 +77,11 @@ pub(crate) async fn show(args: &ValuesArgs, client: &Client, out: &mut Output) -
     let values = &answer.body.body;
     let text = if args.reveal_origin { origins(values) } else { yaml(&values.merged)? };
     if values.rollout.is_none() {
-        out.note(&format!("{} was not given these values: they are what the next rollout of {} brings", clean(&args.cluster), clean(&args.release)))?;
+        out.note(&format!(
+            "{} was not given these values: they are what the next rollout of {} brings",
+            clean(&args.cluster),
+            clean(&args.release)
+        ))?;
     }
     super::get::show(&answer, args.output, out, |_| text)
 }

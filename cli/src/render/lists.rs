@@ -3,7 +3,8 @@
 use super::{age, short, word};
 use crate::output::{Format, cell, clean, coloured, table};
 use groundswell_api::dto::{
-    ChartDto, ClusterDto, ClusterTurnDto, PresenceState, ReleaseCounts, ReleaseDto, ReleaseRevisionDto, RolloutSummaryDto, TokenDto,
+    ChartDto, ClusterDto, ClusterTurnDto, OperatorDto, PresenceState, ReleaseCounts, ReleaseDto, ReleaseRevisionDto, RolloutSummaryDto,
+    TokenDto,
 };
 use jiff::Timestamp;
 
@@ -261,6 +262,17 @@ pub(crate) fn tokens(items: &[TokenDto], now: Timestamp) -> String {
         ]
     });
     table(&["ID", "CLUSTER", "LABELS", "BY", "EXPIRES IN", "USES LEFT"], rows)
+}
+
+pub(crate) fn operators(items: &[OperatorDto], format: Format, now: Timestamp) -> String {
+    if format == Format::Name {
+        return names("operator", items.iter().map(|item| item.name.as_str()));
+    }
+    let rows = items.iter().map(|item| {
+        let role = format!("{:?}", item.role).to_lowercase();
+        vec![cell(&item.id), cell(&item.name), cell(role), cell(age(item.created_at, now))]
+    });
+    table(&["ID", "NAME", "ROLE", "AGE"], rows)
 }
 
 fn names<'n>(kind: &str, names: impl Iterator<Item = &'n str>) -> String {

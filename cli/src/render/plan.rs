@@ -31,7 +31,8 @@ fn one(result: &ApplyResult, dry_run: bool) -> String {
     text
 }
 
-fn planned(plan: &PlanDto) -> String {
+/// The plan of a rollout: who goes when, under which numbers.
+pub(crate) fn planned(plan: &PlanDto) -> String {
     let total: usize = plan.waves.iter().map(|wave| wave.clusters.len()).sum();
     let what = plan.chart.as_ref().map_or_else(
         || "takes the release away".to_owned(),
