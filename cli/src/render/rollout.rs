@@ -74,7 +74,8 @@ fn turn_line(turn: &ClusterTurnDto) -> String {
             BackState::Failed => Some("could not be taken back"),
             BackState::Owed => Some("owes the old version"),
         };
-        if let Some(said) = said {
+        // The reason may say it already.
+        if let Some(said) = said.filter(|said| !back.why.contains(said)) {
             line.push_str(&format!("; {said}"));
         }
         if !back.why.is_empty() {

@@ -275,3 +275,24 @@ async fn an_ended_rollout_waits_for_nothing_and_a_superseded_one_says_so() {
     let (_, page) = api.get("/v1/rollouts/beacon-2").await;
     assert_eq!((&page["reason"], &page["waits"]), (&json!("aborted by admin"), &Value::Null));
 }
+
+#[tokio::test]
+async fn what_was_let_go_is_not_called_gone_or_unhealthy() {
+    let api = api().await;
+    api.rolling().await;
+    let a = api.world.agent("a").await;
+    a.comply().await;
+    let (status, answer) = api.send(Some(&api.admin), Method::DELETE, "/v1/releases/beacon?mode=orphan", Body::empty()).await;
+    assert_eq!((status, &answer["plan"]["waves"][0]["clusters"]), (StatusCode::OK, &json!(["a"])), "{answer}");
+    let gone = a.take().await;
+    a.report(&gone, groundswell_core::report::Phase::Gone).await;
+    let (_, shown) = api.get("/v1/clusters/a").await;
+    let release = &shown["releases"][0];
+    assert_eq!((&release["message"], &release["healthy"]), (&json!("let go; its objects stay"), &Value::Null), "{shown}");
+    let (_, turns) = api.get("/v1/rollouts/beacon-2/clusters").await;
+    assert_eq!(turns["items"][0]["message"], "let go; its objects stay", "{turns}");
+    let (status, answer) = api.get("/v1/releases/beacon").await;
+    assert_eq!((status, &answer["counts"]["unhealthy"]), (StatusCode::OK, &json!(0)), "{answer}");
+    let (status, answer) = api.post("/v1/releases/beacon/set", json!({"assignments": ["a=b"]})).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::CONFLICT, &json!("GS-DELETED")));
+}

@@ -171,3 +171,29 @@ async fn a_cluster_that_joins_gets_the_last_version_that_finished() {
     d.coordinator.plan_all().await.unwrap();
     assert!(world.coordinator.state().cluster_release(&assignment.release, d.session.cluster()).unwrap().debt.is_none());
 }
+
+#[tokio::test]
+async fn a_debt_that_could_not_be_paid_is_tried_again_by_word_though_its_rollout_has_ended() {
+    let world = World::new().await;
+    world.fleet().await;
+    let agents = [world.agent("a").await, world.agent("b").await, world.agent("c").await];
+    world.apply(RELEASE, &world.chart("1.0.0").await).await.unwrap();
+    for agent in &agents {
+        agent.comply().await;
+    }
+    world.until_ended("beacon-1").await;
+    world.clock.advance(Span::seconds(5));
+    world.enrol("d", &[]).await;
+    let d = world.agent("d").await;
+    let paying = d.take().await;
+    d.report(&paying, Phase::Failed).await;
+    assert!(d.has_nothing().await, "a person decides");
+    let failed = || world.coordinator.state().cluster_release(&paying.release, d.session.cluster()).unwrap().debt.clone().unwrap().failed;
+    assert!(failed().is_some());
+    let retry = |cluster: &str| Command::Retry(cluster.parse().unwrap());
+    let id = RolloutId("beacon-1".into());
+    assert!(world.coordinator.command(&id, retry("a"), "alice").await.is_err(), "a owes nothing, and the rollout has ended");
+    world.coordinator.command(&id, retry("d"), "alice").await.unwrap();
+    let again = d.comply().await;
+    assert!(again.generation > paying.generation);
+}
