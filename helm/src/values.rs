@@ -1,11 +1,11 @@
 //! Values documents: the text a chart is configured with.
 //!
 //! Values stay text on their way to helm, so nothing here ever writes a whole document anew. This module
-//! * puts variables of a cluster into a text ([`interpolate`]),
-//! * reads a text the way Helm 3 does ([`parse`], [`parse_values`]),
-//! * says which document a merged value came from ([`merge`]),
+//! * puts variables of a cluster into a text ([`interpolate()`]),
+//! * reads a text the way Helm 3 does ([`parse()`], [`parse_values`]),
+//! * says which document a merged value came from ([`merge()`]),
 //! * names plain scalars that two YAML readers understand differently ([`ambiguous_plain`]),
-//! * changes one key of a text and leaves the rest of it alone ([`set`]).
+//! * changes one key of a text and leaves the rest of it alone ([`set()`]).
 //!
 //! All of it is pure: no file, no clock, no process. What helm makes of the same texts is checked by tests against the
 //! real binary.

@@ -39,7 +39,7 @@ pub enum Admin {
     /// Make a new store from a logical snapshot, of a new lineage: agents keep what they have, and generations begin above all
     /// that they report. The old store must have been moved aside
     Restore {
-        /// A file of <data-dir>/store/snapshots or of `admin export`
+        /// A file of the store's `snapshots` folder or of `admin export`
         file: PathBuf,
     },
 }
@@ -59,7 +59,7 @@ pub struct Settings {
     /// Where agents hold their sessions [default: 127.0.0.1:7444]
     #[arg(long, env = "GROUNDSWELL_SESSIONS_LISTEN", global = true)]
     pub sessions_listen: Option<SocketAddr>,
-    /// What agents are told to dial for sessions [default: https://<first name>:<sessions port>]
+    /// What agents are told to dial for sessions [default: https://, the first name, the sessions port]
     #[arg(long, env = "GROUNDSWELL_SESSIONS_URL", global = true)]
     pub sessions_url: Option<String>,
     /// Where operators talk to the server [default: 127.0.0.1:7445]

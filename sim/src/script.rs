@@ -1,4 +1,4 @@
-//! Scenarios as text: one command in a line, `#` for what a person should know. `docs` of each command stand in [`Script::command`].
+//! Scenarios as text: one command in a line, `#` for what a person should know. `docs` of each command stand in `Script::command`.
 
 use crate::fleet::{Behaviour, Submission, cluster, release, strategy, wave};
 use crate::helm::{HelmRelease, Kill};

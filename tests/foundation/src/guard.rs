@@ -47,7 +47,7 @@ impl Guard {
         Ok(Self { shell: Mutex::new((shell, line)), pids: dir.join("pids") })
     }
 
-    /// Enters a process, here and in the file that [`crate::reap`] reads.
+    /// Enters a process, here and in the file that [`crate::reap()`] reads.
     pub(crate) fn enter(&self, pid: u32, name: &str) -> Result<()> {
         self.tell(&format!("+ {pid}\n"));
         let mut pids = OpenOptions::new().create(true).append(true).open(&self.pids)?;

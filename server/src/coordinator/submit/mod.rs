@@ -1,6 +1,6 @@
 //! From documents to a frozen rollout. Anything wrong is refused here, before anything changes.
 //!
-//! [`prepare`] does all of the work on a copy of what it needs; [`commit`] makes content durable first, then commits the
+//! `prepare` does all of the work on a copy of what it needs; `commit` makes content durable first, then commits the
 //! records, if nothing that mattered changed in between.
 
 pub(crate) mod charts;
