@@ -349,6 +349,10 @@ fn finish(wish: &Wish, inputs: Inputs, laid: Laid, deprecated: bool) -> Prepared
     if let (false, Some(unhappy)) = (makes_rollout, &inputs.unhappy) {
         warnings.push(format!("release {name}: nothing changed, so no rollout is made, but {unhappy}; apply with --again for another try"));
     }
+    if let (true, true, Some(unhappy)) = (makes_rollout, wish.cause.starts_with("set "), &inputs.unhappy) {
+        // Who sets one key may not know that the rest of the document was taken back.
+        warnings.push(format!("release {name}: this builds on a document that did not hold ({unhappy}); what it changed goes out again"));
+    }
     let mut texts = laid.texts;
     let written = std::iter::once(&wish.release.text).chain(wish.files.values());
     texts.extend(written.map(|text| (digest_of(text.as_bytes()), text.clone())));

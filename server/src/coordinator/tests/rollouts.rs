@@ -2,6 +2,7 @@
 
 use crate::coordinator::command::Command;
 use crate::coordinator::testing::{RELEASE, World};
+use groundswell_api::dto::SetRequest;
 use groundswell_core::assignment::Direction;
 use groundswell_core::id::{Generation, RolloutId};
 use groundswell_core::report::Phase;
@@ -61,6 +62,9 @@ async fn a_bad_version_stops_at_the_canary_and_is_taken_back() {
     assert!(back.generation > bad.generation);
     assert_eq!(outcome(&world.until_ended("beacon-2").await), Some(Outcome::RolledBack));
     assert!(b.has_nothing().await && c.has_nothing().await, "nobody else was touched");
+    let request = SetRequest { assignments: vec!["a.b=x".into()], dry_run: true, ..SetRequest::default() };
+    let answer = world.coordinator.set(&"beacon".parse().unwrap(), &request, "alice").await.unwrap();
+    assert!(answer.warnings.iter().any(|warning| warning.contains("a document that did not hold (beacon-2")), "{:?}", answer.warnings);
 }
 
 #[tokio::test]
