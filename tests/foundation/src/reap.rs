@@ -33,7 +33,10 @@ pub fn reap(dir: &Path) -> Result<usize> {
         thread::sleep(Duration::from_millis(20));
     }
     let _ = fs::remove_file(dir.join("pids"));
-    Ok(ours.len())
+    // A stand keeps its control planes in a folder of their own below it.
+    let below = dir.join("foundation");
+    let nested = if below.join("pids").is_file() { reap(&below)? } else { 0 };
+    Ok(ours.len() + nested)
 }
 
 fn runs_in(pid: i32, dir: &Path) -> bool {
@@ -64,5 +67,16 @@ mod tests {
         assert_eq!(reap(dir.path()).unwrap(), 0);
         stranger.kill().unwrap();
         stranger.wait().unwrap();
+    }
+
+    #[test]
+    fn the_control_planes_of_a_stand_are_ended_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let below = dir.path().canonicalize().unwrap().join("foundation");
+        fs::create_dir(&below).unwrap();
+        let mut plane = waiting(&below.join("apiserver").display().to_string());
+        fs::write(below.join("pids"), format!("{} apiserver\n", plane.id())).unwrap();
+        assert_eq!(reap(dir.path()).unwrap(), 1);
+        assert!(!plane.wait().unwrap().success());
     }
 }
