@@ -412,6 +412,27 @@ impl ClusterRelease {
         self.report.as_ref().filter(|report| report.generation == assignment.generation && report.rollout == assignment.rollout)
     }
 
+    /// Whether a report is about the assignment in force and says something that was not said yet (GS-10).
+    pub fn is_news(&self, report: &Report) -> bool {
+        let Some(assignment) = &self.assignment else { return false };
+        if assignment.generation != report.generation || assignment.rollout != report.rollout {
+            return false;
+        }
+        let Some(before) = self.current_report() else { return true };
+        if before.incarnation == report.incarnation && report.sequence <= before.sequence {
+            return false;
+        }
+        // Said again after a reconnect: the same but for who says it and when.
+        let same = Report {
+            incarnation: before.incarnation.clone(),
+            sequence: before.sequence,
+            healthy_for: before.healthy_for,
+            received_at: before.received_at,
+            ..report.clone()
+        };
+        same != *before
+    }
+
     /// Whether the assignment in force belongs to a rollout's way forward.
     pub fn is_forward_of(&self, rollout: &RolloutId) -> bool {
         self.assignment.as_ref().is_some_and(|a| a.rollout == *rollout && a.direction == Direction::Forward)

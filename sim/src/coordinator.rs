@@ -191,7 +191,7 @@ impl World {
         self.truth.heard(&name, &fact, self.now);
         let known = leader.records.release(&report.release, &name);
         let (report, fact) = self.mutation.on_report(known, report, fact);
-        if let Some(known) = known.filter(|known| is_news(known, &report)) {
+        if let Some(known) = known.filter(|known| known.is_news(&report)) {
             let write =
                 Write::Release(report.release.clone(), name.clone(), Box::new(ClusterRelease { report: Some(report), ..known.clone() }));
             if !self.commit(number, vec![write, Write::Audit(format!("{name} report"))]) {
@@ -452,26 +452,6 @@ pub(crate) fn writes_of(records: &Records, id: Option<&RolloutId>, release: &Rel
     }
     writes.push(Write::Audit("planner".into()));
     writes
-}
-
-/// Whether a report is about the assignment in force and says something that was not said yet.
-fn is_news(known: &ClusterRelease, report: &Report) -> bool {
-    let Some(assignment) = &known.assignment else { return false };
-    if assignment.generation != report.generation || assignment.rollout != report.rollout {
-        return false;
-    }
-    let Some(before) = known.current_report() else { return true };
-    if before.incarnation == report.incarnation && report.sequence <= before.sequence {
-        return false;
-    }
-    let same = Report {
-        incarnation: before.incarnation.clone(),
-        sequence: before.sequence,
-        healthy_for: before.healthy_for,
-        received_at: before.received_at,
-        ..report.clone()
-    };
-    same != *before
 }
 
 /// Whether an agent may start (GS-4), as the server says it.

@@ -5,7 +5,6 @@ use super::sessions::{HealthFact, SessionHandle};
 use super::state::State;
 use super::{Chain, Coordinator, CoordinatorError, Draft};
 use groundswell_core::report::Report;
-use groundswell_core::rollout::ClusterRelease;
 use std::collections::BTreeMap;
 use std::sync::Weak;
 use tokio::sync::{mpsc, oneshot};
@@ -48,7 +47,8 @@ impl Coordinator {
             healthy_for: report.healthy_for,
             helm_revision: report.helm_revision,
         };
-        if is_news(&self.state(), &report) {
+        let is_news = self.state().cluster_release(&report.release, &report.cluster).is_some_and(|known| known.is_news(&report));
+        if is_news {
             self.at("report.before");
             let (answer, durable) = oneshot::channel();
             let gone = |_| CoordinatorError::SteppedDown("reports are no longer taken".into());
@@ -83,32 +83,6 @@ fn cut(text: &mut String, max: usize) {
         *text = text.replace(char::is_control, " ");
     }
     text.truncate(text.floor_char_boundary(max));
-}
-
-/// Whether a report is about the assignment in force and says something that was not said yet (GS-10).
-fn is_news(state: &State, report: &Report) -> bool {
-    let Some(known) = state.cluster_release(&report.release, &report.cluster) else { return false };
-    is_news_to(known, report)
-}
-
-fn is_news_to(known: &ClusterRelease, report: &Report) -> bool {
-    let Some(assignment) = &known.assignment else { return false };
-    if assignment.generation != report.generation || assignment.rollout != report.rollout {
-        return false;
-    }
-    let Some(before) = known.current_report() else { return true };
-    if before.incarnation == report.incarnation && report.sequence <= before.sequence {
-        return false;
-    }
-    // Said again after a reconnect: the same but for who says it and when.
-    let same = Report {
-        incarnation: before.incarnation.clone(),
-        sequence: before.sequence,
-        healthy_for: before.healthy_for,
-        received_at: before.received_at,
-        ..report.clone()
-    };
-    same != *before
 }
 
 /// Commits what has gathered while the last transaction was made durable.
@@ -147,7 +121,7 @@ fn store(state: &State, draft: &mut Draft, reports: Vec<Report>) {
     for report in reports {
         let key = (report.release.clone(), report.cluster.clone());
         let before = changed.get(&key).or_else(|| state.cluster_release(&key.0, &key.1));
-        let Some(mut known) = before.filter(|known| is_news_to(known, &report)).cloned() else { continue };
+        let Some(mut known) = before.filter(|known| known.is_news(&report)).cloned() else { continue };
         let detail = format!("generation {} attempt {}: {:?} {}", report.generation, report.attempt, report.phase, report.message);
         draft.audit(report.cluster.as_str(), "report", format!("release/{}", report.release), detail);
         known.report = Some(report);
