@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Error = 1,
     /// The command line makes no sense.
     Usage = 2,
-    /// The plan has changes; only with `--exit-code`.
+    /// There are changes: of `plan` only with `--exit-code`, of `chart diff` always.
     Changes = 3,
     /// The token is missing, wrong, or may not do this.
     Denied = 4,
@@ -24,6 +24,8 @@ pub(crate) enum Exit {
     Timeout = 7,
     /// Something moved in the meantime: a revision, a plan, a newer rollout.
     Conflict = 8,
+    /// What changes cannot go as it is: an upgrade that is blocked, a path that does not exist.
+    Blocked = 9,
     /// Ctrl-C; the rollout goes on.
     Interrupted = 130,
 }
@@ -40,10 +42,11 @@ Exit codes:
   0    done
   1    error
   2    usage
-  3    the plan has changes (only with --exit-code)
+  3    there are changes (chart diff; plan with --exit-code)
   4    the token is missing, wrong, or may not do this
   5    the rollout failed, was aborted or was rolled back
   6    paused or awaiting an approval at the timeout
   7    still going at the timeout
   8    conflict: a revision, a plan or the rollout was overtaken
+  9    blocked: the upgrade cannot go as it is, or there is no path
   130  interrupted; a rollout goes on by itself";

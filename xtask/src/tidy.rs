@@ -11,11 +11,15 @@ const OURS: &[(&str, &[&str])] = &[
     ("groundswell-proto", &[]),
     ("groundswell-core", &[]),
     ("groundswell-api", &["groundswell-core"]),
-    ("groundswell-helm", &["groundswell-core"]),
+    ("groundswell-change", &[]),
+    ("groundswell-helm", &["groundswell-core", "groundswell-change"]),
     ("groundswell-store", &["groundswell-core"]),
-    ("groundswell-server", &["groundswell-core", "groundswell-api", "groundswell-helm", "groundswell-store", "groundswell-proto"]),
-    ("groundswell-agent", &["groundswell-core", "groundswell-helm", "groundswell-proto"]),
-    ("groundswell", &["groundswell-core", "groundswell-api", "groundswell-helm"]),
+    (
+        "groundswell-server",
+        &["groundswell-core", "groundswell-api", "groundswell-change", "groundswell-helm", "groundswell-store", "groundswell-proto"],
+    ),
+    ("groundswell-agent", &["groundswell-core", "groundswell-change", "groundswell-helm", "groundswell-proto"]),
+    ("groundswell", &["groundswell-core", "groundswell-api", "groundswell-change", "groundswell-helm"]),
     ("groundswell-sim", &["groundswell-core", "groundswell-store"]),
     ("groundswell-foundation", &[]),
     ("xtask", &["groundswell-foundation"]),
@@ -32,6 +36,9 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
 
 /// What the core may use: nothing that waits, reads, logs or draws.
 const CORE_MAY_USE: &[&str] = &["serde", "serde_json", "thiserror"];
+
+/// What the change summary and the path solver may use: they decide from texts, so they also read YAML and versions.
+const CHANGE_MAY_USE: &[&str] = &["schemars", "semver", "serde", "serde_json", "serde-saphyr", "thiserror"];
 
 /// Crates that may be nowhere in the tree, and why.
 const NOWHERE: &[(&str, &str)] = &[
@@ -101,6 +108,9 @@ fn edges(metadata: &Value) -> Vec<String> {
     }
     for name in all.get("groundswell-core").into_iter().flatten().filter(|name| !CORE_MAY_USE.contains(name)) {
         wrong.push(format!("groundswell-core may not depend on {name}: the core decides, and does nothing"));
+    }
+    for name in all.get("groundswell-change").into_iter().flatten().filter(|name| !CHANGE_MAY_USE.contains(name)) {
+        wrong.push(format!("groundswell-change may not depend on {name}: it decides, and does nothing"));
     }
     wrong
 }

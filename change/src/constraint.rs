@@ -1,0 +1,1 @@
+//! Helm's grammar for ranges of versions.

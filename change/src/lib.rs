@@ -1,0 +1,6 @@
+//! What changes between two chart versions, and the way from one version to another.
+//!
+//! Pure: no I/O, no clock, no randomness. `groundswell-helm` renders and reads archives; what they mean is decided here,
+//! so that the command, the server and the agent give the same answer.
+
+pub mod constraint;
