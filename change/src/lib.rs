@@ -3,4 +3,12 @@
 //! Pure: no I/O, no clock, no randomness. `groundswell-helm` renders and reads archives; what they mean is decided here,
 //! so that the command, the server and the agent give the same answer.
 
+pub mod compare;
 pub mod constraint;
+pub mod input;
+mod section;
+mod summarise;
+pub mod summary;
+mod verdict;
+
+pub use summarise::summarise;

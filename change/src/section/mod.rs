@@ -1,0 +1,55 @@
+//! The parts of a summary, a file for each.
+
+mod blockers;
+mod crds;
+mod hooks;
+mod network;
+mod notes;
+mod objects;
+mod overrides;
+mod rbac;
+mod rules;
+mod steps;
+mod versions;
+mod workloads;
+
+use crate::compare::Comparison;
+use crate::input::Input;
+use crate::summary::{Item, Section, SectionId};
+
+/// What every part sees.
+pub(crate) struct Context<'a> {
+    pub(crate) input: &'a Input,
+    pub(crate) objects: &'a Comparison<'a>,
+    pub(crate) hooks: &'a Comparison<'a>,
+}
+
+/// All parts in their order.
+pub(crate) fn all(context: &Context<'_>) -> Vec<Section> {
+    let section = |id| {
+        let mut items = items(id, context);
+        // Steps stand in the order in which they are done.
+        if id != SectionId::Steps {
+            items.sort_by_key(|item| item.weight);
+        }
+        Section { id, items }
+    };
+    SectionId::ALL.into_iter().map(section).collect()
+}
+
+fn items(id: SectionId, context: &Context<'_>) -> Vec<Item> {
+    match id {
+        SectionId::Blockers => blockers::items(context),
+        SectionId::Steps => steps::items(context),
+        SectionId::Overrides => overrides::items(context),
+        SectionId::Versions => versions::items(context),
+        SectionId::Crds => crds::items(context),
+        SectionId::Workloads => workloads::items(context),
+        SectionId::Rbac => rbac::items(context),
+        SectionId::Network => network::items(context),
+        SectionId::Rules => rules::items(context),
+        SectionId::Hooks => hooks::items(context),
+        SectionId::Objects => objects::items(context),
+        SectionId::Notes => notes::items(context),
+    }
+}
