@@ -9,6 +9,7 @@ pub mod input;
 mod section;
 mod summarise;
 pub mod summary;
+mod table;
 mod verdict;
 
 pub use summarise::summarise;

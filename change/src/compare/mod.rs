@@ -1,9 +1,24 @@
 //! Finds which object of the old render is which of the new one, and what differs in it.
 
+mod align;
+pub(crate) mod identity;
+mod labels;
+mod list;
+pub(crate) mod mask;
+pub(crate) mod scalar;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::input::{Rendered, Side, Target};
 use crate::summary::{NoiseKind, ObjectRef};
+use crate::table::scopes::is_builtin;
+use identity::{Key, Scopes, key};
+use labels::Versions;
 
 /// Both renders, laid against each other.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +29,10 @@ pub struct Comparison<'a> {
     pub added: Vec<Single<'a>>,
     /// Objects of the old render alone.
     pub removed: Vec<Single<'a>>,
+    /// Objects of the old render that a later one of the same name covers.
+    pub old_twice: Vec<Single<'a>>,
+    /// Objects of the new render that a later one of the same name covers.
+    pub new_twice: Vec<Single<'a>>,
 }
 
 /// An object in both renders.
@@ -106,12 +125,72 @@ pub fn path_text(path: &[Step]) -> String {
 
 /// Compares the objects of two renders.
 #[must_use]
-pub fn compare<'a>(_old: &'a Side, _new: &'a Side, _target: &Target) -> Comparison<'a> {
-    Comparison::default()
+pub fn compare<'a>(old: &'a Side, new: &'a Side, target: &Target) -> Comparison<'a> {
+    Sides::of(old, new, target).compare(&old.objects, &new.objects)
 }
 
 /// Compares the hooks of two renders.
 #[must_use]
-pub fn compare_hooks<'a>(_old: &'a Side, _new: &'a Side, _target: &Target) -> Comparison<'a> {
-    Comparison::default()
+pub fn compare_hooks<'a>(old: &'a Side, new: &'a Side, target: &Target) -> Comparison<'a> {
+    Sides::of(old, new, target).compare(&old.hooks, &new.hooks)
+}
+
+/// What is known of each render before its objects are looked at.
+struct Sides<'a> {
+    scopes: Scopes<'a>,
+    versions: Versions,
+}
+
+/// Objects in order, each of its own; and those that a later one covers.
+type Named<'a> = (Vec<Single<'a>>, Vec<Single<'a>>);
+
+impl<'a> Sides<'a> {
+    fn of(old: &'a Side, new: &'a Side, target: &Target) -> Self {
+        // A CRD in either render tells the scope for both: one may have it in `crds/`, the other in a chart of its own.
+        let all = [old, new].into_iter().flat_map(|side| side.crds.iter().chain(&side.objects));
+        Self { scopes: Scopes::new(&target.namespace, all), versions: Versions::of(old, new) }
+    }
+
+    fn compare(&self, old: &'a [Rendered], new: &'a [Rendered]) -> Comparison<'a> {
+        let (old, old_twice) = name(&self.scopes, old);
+        let (new, new_twice) = name(&self.scopes, new);
+        let mut before: BTreeMap<Key, Single<'a>> = BTreeMap::new();
+        let mut order = Vec::new();
+        for single in old {
+            let key = key(&single.object);
+            order.push(key.clone());
+            before.insert(key, single);
+        }
+        let mut comparison = Comparison { old_twice, new_twice, ..Comparison::default() };
+        for single in new {
+            match before.remove(&key(&single.object)) {
+                Some(was) => comparison.pairs.push(self.pair(was, single)),
+                None => comparison.added.push(single),
+            }
+        }
+        comparison.removed = order.into_iter().filter_map(|key| before.remove(&key)).collect();
+        comparison
+    }
+
+    fn pair(&self, old: Single<'a>, new: Single<'a>) -> Pair<'a> {
+        let rules = walk::Rules { kind: &new.object.kind, builtin: is_builtin(&new.object.group), versions: &self.versions };
+        let found = walk::walk(rules, &old.rendered.value, &new.rendered.value);
+        let noise = found.noise.into_iter().collect();
+        Pair { object: new.object, old: old.rendered, new: new.rendered, changes: found.changes, noise }
+    }
+}
+
+/// Names the objects. Of several with one name the last is what a cluster has in the end.
+fn name<'a>(scopes: &Scopes<'_>, objects: &'a [Rendered]) -> Named<'a> {
+    let mut last: BTreeMap<Key, usize> = BTreeMap::new();
+    let singles: Vec<Single<'a>> = objects.iter().map(|rendered| Single { object: scopes.name(&rendered.value), rendered }).collect();
+    for (at, single) in singles.iter().enumerate() {
+        last.insert(key(&single.object), at);
+    }
+    let mut kept = Vec::with_capacity(singles.len());
+    let mut covered = Vec::new();
+    for (at, single) in singles.into_iter().enumerate() {
+        if last.get(&key(&single.object)) == Some(&at) { kept.push(single) } else { covered.push(single) }
+    }
+    (kept, covered)
 }

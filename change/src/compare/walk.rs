@@ -1,0 +1,319 @@
+//! Walks two objects side by side, and tells substance from noise.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::align::{Row, align};
+use super::labels::Versions;
+use super::list::{Layout, is_edit, layout};
+use super::{Change, Step, mask, scalar};
+use crate::summary::NoiseKind;
+use crate::table::defaults::{is_default, pod_part};
+
+/// Objects of Kubernetes are some 30 deep; what is deeper is compared whole.
+const MAX_DEPTH: usize = 100;
+
+/// What two objects are compared with.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub(super) kind: &'a str,
+    /// Whether Kubernetes defines the kind, so that what is empty there means nothing.
+    pub(super) builtin: bool,
+    pub(super) versions: &'a Versions,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) changes: Vec<Change>,
+    pub(super) noise: BTreeSet<NoiseKind>,
+}
+
+/// Compares two objects that are the same one.
+pub(super) fn walk(rules: Rules<'_>, old: &Value, new: &Value) -> Found {
+    let mut walk = Walk { rules, path: Vec::new(), found: Found::default() };
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => walk.maps(old, new),
+        _ => walk.both(old, new),
+    }
+    walk.found
+}
+
+#[derive(Clone, Copy)]
+enum Only<'v> {
+    Old(&'v Value),
+    New(&'v Value),
+}
+
+impl<'v> Only<'v> {
+    fn value(self) -> &'v Value {
+        match self {
+            Self::Old(value) | Self::New(value) => value,
+        }
+    }
+}
+
+struct Walk<'a> {
+    rules: Rules<'a>,
+    path: Vec<Step>,
+    found: Found,
+}
+
+impl Walk<'_> {
+    fn keys(&self) -> Vec<&str> {
+        self.path
+            .iter()
+            .filter_map(|step| match step {
+                Step::Key(key) => Some(key.as_str()),
+                Step::Item(_) | Step::Index(_) => None,
+            })
+            .collect()
+    }
+
+    fn at(&mut self, step: Step, act: impl FnOnce(&mut Self)) {
+        self.path.push(step);
+        act(self);
+        self.path.pop();
+    }
+
+    fn noise(&mut self, kind: NoiseKind) {
+        self.found.noise.insert(kind);
+    }
+
+    fn change(&mut self, before: Option<&Value>, after: Option<&Value>) {
+        let shown = |value: Option<&Value>| value.map(|value| mask::masked(self.rules.kind, &self.path, value));
+        let change = Change { path: self.path.clone(), before: shown(before), after: shown(after) };
+        self.found.changes.push(change);
+    }
+
+    fn maps(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
+        let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for key in keys {
+            self.at(Step::Key(key.clone()), |walk| match (old.get(key), new.get(key)) {
+                (Some(was), Some(is)) if was.is_null() && !is.is_null() => walk.one(Only::New(is), new),
+                (Some(was), Some(is)) if is.is_null() && !was.is_null() => walk.one(Only::Old(was), old),
+                (Some(was), Some(is)) => walk.both(was, is),
+                (Some(was), None) => walk.one(Only::Old(was), old),
+                (None, Some(is)) => walk.one(Only::New(is), new),
+                (None, None) => {}
+            });
+        }
+    }
+
+    fn both(&mut self, old: &Value, new: &Value) {
+        if old == new {
+            return;
+        }
+        if let Some(noise) = self.place(Some(old), Some(new)) {
+            return self.noise(noise);
+        }
+        if self.path.len() >= MAX_DEPTH {
+            return self.change(Some(old), Some(new));
+        }
+        match (old, new) {
+            (Value::Object(old), Value::Object(new)) => self.maps(old, new),
+            (Value::Array(old), Value::Array(new)) => self.lists(old, new),
+            (Value::String(was), Value::String(is)) if scalar::same_lines(was, is) => self.noise(NoiseKind::Whitespace),
+            _ if scalar::same_meaning(self.rules.kind, &self.keys(), old, new) => self.noise(NoiseKind::Spelling),
+            _ => self.change(Some(old), Some(new)),
+        }
+    }
+
+    /// A value that only one of the two has.
+    fn one(&mut self, only: Only<'_>, parent: &Map<String, Value>) {
+        let value = only.value();
+        let (old, new) = match only {
+            Only::Old(value) => (Some(value), None),
+            Only::New(value) => (None, Some(value)),
+        };
+        if let Some(noise) = self.place(old, new) {
+            return self.noise(noise);
+        }
+        if value.is_null() {
+            return self.noise(NoiseKind::Empty);
+        }
+        if is_default(self.rules.kind, &self.keys(), value, parent) {
+            return self.noise(NoiseKind::Default);
+        }
+        match value {
+            Value::Object(map) if map.is_empty() && self.empty_means_nothing() => self.noise(NoiseKind::Empty),
+            Value::Array(items) if items.is_empty() && self.empty_means_nothing() => self.noise(NoiseKind::Empty),
+            Value::Object(map) if !map.is_empty() && self.path.len() < MAX_DEPTH => self.one_map(only, map),
+            _ => self.change(old, new),
+        }
+    }
+
+    /// A map of nothing but defaults is no change; else the whole of it is one.
+    fn one_map(&mut self, only: Only<'_>, map: &Map<String, Value>) {
+        let outer = std::mem::take(&mut self.found);
+        for (key, value) in map {
+            let inner = if matches!(only, Only::Old(_)) { Only::Old(value) } else { Only::New(value) };
+            self.at(Step::Key(key.clone()), |walk| walk.one(inner, map));
+            if !self.found.changes.is_empty() {
+                break;
+            }
+        }
+        let inner = std::mem::replace(&mut self.found, outer);
+        if inner.changes.is_empty() {
+            self.found.noise.extend(inner.noise);
+        } else if let Only::Old(value) = only {
+            self.change(Some(value), None);
+        } else {
+            self.change(None, Some(only.value()));
+        }
+    }
+
+    fn empty_means_nothing(&self) -> bool {
+        let keys = self.keys();
+        let last = keys.last().copied().unwrap_or_default();
+        // An empty selector takes everything, an absent one nothing or another thing. An empty volume source says which source it is.
+        self.rules.builtin && !last.ends_with("elector") && !matches!(last, "ingress" | "egress") || keys.first() == Some(&"metadata")
+    }
+
+    /// Noise that is known by where it stands.
+    fn place(&self, old: Option<&Value>, new: Option<&Value>) -> Option<NoiseKind> {
+        let keys = self.keys();
+        match keys.as_slice() {
+            ["apiVersion"] => Some(NoiseKind::ApiVersion),
+            ["status"] => Some(NoiseKind::Empty),
+            [.., "metadata", "creationTimestamp"] if [old, new].into_iter().flatten().all(Value::is_null) => Some(NoiseKind::Empty),
+            ["metadata", "namespace"] => Some(NoiseKind::Namespace),
+            [prefix @ .., "metadata", "labels" | "annotations", label] if self.free_metadata(prefix) => {
+                let text =
+                    |value: Option<&Value>| value.map(|value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string()));
+                self.rules.versions.explain(label, text(old).as_deref(), text(new).as_deref()).then_some(NoiseKind::VersionLabel)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether labels there can change without anything being restarted: those of the object, and of pods that are made anew anyway.
+    fn free_metadata(&self, prefix: &[&str]) -> bool {
+        prefix.is_empty()
+            || (self.rules.kind == "CronJob" && pod_part(self.rules.kind, prefix).is_none() && prefix.starts_with(&["spec", "jobTemplate"]))
+    }
+
+    fn lists(&mut self, old: &[Value], new: &[Value]) {
+        match layout(self.rules.builtin, self.rules.kind, &self.keys(), old, new) {
+            Layout::Named { old: was, new: is, ordered } => self.named((old, &was), (new, &is), ordered),
+            Layout::Bag => self.bag(old, new),
+            Layout::Sequence => self.sequence(old, new),
+        }
+    }
+
+    fn named(&mut self, (old, was): (&[Value], &[String]), (new, is): (&[Value], &[String]), ordered: bool) {
+        let places: std::collections::BTreeMap<&str, usize> = was.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+        let mut taken = vec![false; old.len()];
+        let mut order = Vec::new();
+        for (value, name) in new.iter().zip(is) {
+            let place = places.get(name.as_str()).copied();
+            self.at(Step::Item(name.clone()), |walk| match place {
+                Some(at) => walk.both(&old[at], value),
+                None => walk.change(None, Some(value)),
+            });
+            if let Some(at) = place {
+                taken[at] = true;
+                order.push(at);
+            }
+        }
+        for (at, name) in was.iter().enumerate().filter(|(at, _)| !taken[*at]) {
+            self.at(Step::Item(name.clone()), |walk| walk.change(Some(&old[at]), None));
+        }
+        if !order.is_sorted() {
+            if ordered {
+                let names = |names: &[String]| Value::Array(names.iter().cloned().map(Value::String).collect());
+                self.change(Some(&names(was)), Some(&names(is)));
+            } else {
+                self.noise(NoiseKind::Order);
+            }
+        }
+    }
+
+    /// Items without order: what both have is taken away, and what is left is told.
+    fn bag(&mut self, old: &[Value], new: &[Value]) {
+        let mut taken = vec![false; old.len()];
+        let mut order = Vec::new();
+        let mut come = Vec::new();
+        for (at, value) in new.iter().enumerate() {
+            match (0..old.len()).find(|&was| !taken[was] && self.alike(&old[was], value)) {
+                Some(was) => {
+                    taken[was] = true;
+                    order.push(was);
+                }
+                None => come.push(at),
+            }
+        }
+        if !order.is_sorted() {
+            self.noise(NoiseKind::Order);
+        }
+        let gone: Vec<usize> = (0..old.len()).filter(|at| !taken[*at]).collect();
+        let step = |value: &Value, at: usize| value.as_str().map_or(Step::Index(at), |text| Step::Item(text.to_owned()));
+        // One for one is an edit; strings are told as what goes and what comes.
+        if gone.len() == come.len() && gone.iter().all(|&at| old[at].is_object()) {
+            for (was, is) in gone.into_iter().zip(come) {
+                self.at(Step::Index(is), |walk| walk.both(&old[was], &new[is]));
+            }
+            return;
+        }
+        for at in gone {
+            self.at(step(&old[at], at), |walk| walk.change(Some(&old[at]), None));
+        }
+        for at in come {
+            self.at(step(&new[at], at), |walk| walk.change(None, Some(&new[at])));
+        }
+    }
+
+    /// Whether two items differ in nothing but noise.
+    fn alike(&mut self, old: &Value, new: &Value) -> bool {
+        if old == new {
+            return true;
+        }
+        if !old.is_object() {
+            return false;
+        }
+        let mut inner = Walk { rules: self.rules, path: self.path.clone(), found: Found::default() };
+        inner.both(old, new);
+        let alike = inner.found.changes.is_empty();
+        if alike {
+            self.found.noise.append(&mut inner.found.noise);
+        }
+        alike
+    }
+
+    fn sequence(&mut self, old: &[Value], new: &[Value]) {
+        let rows = align(old.len(), new.len(), |was, is| old[was] == new[is]);
+        let mut gone: Vec<usize> = Vec::new();
+        let mut come: Vec<usize> = Vec::new();
+        for row in rows.into_iter().map(Some).chain([None]) {
+            match row {
+                Some(Row::Gone(at)) => gone.push(at),
+                Some(Row::Come(at)) => come.push(at),
+                Some(Row::Same(..)) | None => {
+                    self.gap((old, &gone), (new, &come));
+                    gone.clear();
+                    come.clear();
+                }
+            }
+        }
+    }
+
+    /// Items between two that are the same in both lists.
+    fn gap(&mut self, (old, gone): (&[Value], &[usize]), (new, come): (&[Value], &[usize])) {
+        let mut left: Vec<usize> = come.to_vec();
+        for &was in gone {
+            let partner = left.iter().position(|&is| is_edit(&old[was], &new[is]));
+            match partner.map(|at| left.remove(at)) {
+                Some(is) if mask::after_secret_flag(old, was) || mask::after_secret_flag(new, is) => {
+                    let hidden = Value::String(mask::MASK.to_owned());
+                    self.at(Step::Index(is), |walk| walk.change(Some(&hidden), Some(&hidden)));
+                }
+                Some(is) => self.at(Step::Index(is), |walk| walk.both(&old[was], &new[is])),
+                None => self.at(Step::Index(was), |walk| walk.change(Some(&mask::item(old, was)), None)),
+            }
+        }
+        for is in left {
+            self.at(Step::Index(is), |walk| walk.change(None, Some(&mask::item(new, is))));
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What is known about Kubernetes without asking a cluster: tables, each with where it is from.
+
+pub(crate) mod defaults;
+pub(crate) mod scopes;
