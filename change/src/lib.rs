@@ -5,7 +5,9 @@
 
 pub mod compare;
 pub mod constraint;
+pub mod crd;
 pub mod input;
+pub mod overrides;
 mod section;
 mod summarise;
 pub mod summary;

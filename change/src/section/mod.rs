@@ -8,8 +8,11 @@ mod notes;
 mod objects;
 mod overrides;
 mod rbac;
+mod read;
 mod rules;
 mod steps;
+#[cfg(test)]
+mod testing;
 mod versions;
 mod workloads;
 

@@ -1,6 +1,209 @@
-use super::Context;
-use crate::summary::Item;
+//! What becomes of the operator's own values.
 
-pub(super) fn items(_context: &Context<'_>) -> Vec<Item> {
-    Vec::new()
+use serde_json::Value;
+
+use super::Context;
+use super::read::{clean, count, few, finish, masked, plain};
+use crate::input::{OverrideClass, OverrideVerdict};
+use crate::summary::{Evidence, Item, Provenance, Weight};
+
+pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
+    let Some(verdicts) = &context.input.overrides else { return Vec::new() };
+    let mut ordered: Vec<&OverrideVerdict> = verdicts.iter().collect();
+    ordered.sort_by_key(|verdict| rank(&verdict.class));
+    let mut items: Vec<Item> = ordered.iter().filter_map(|verdict| one(verdict)).collect();
+    items.extend(untried(&ordered));
+    items.extend(working(&ordered));
+    finish(items)
+}
+
+/// The order in which they are read: what is lost first.
+fn rank(class: &OverrideClass) -> u8 {
+    match class {
+        OverrideClass::Gone { .. } => 0,
+        OverrideClass::NoEffect => 1,
+        OverrideClass::NeverWorked => 2,
+        OverrideClass::HidesNewItems { .. } => 3,
+        OverrideClass::DefaultChanged => 4,
+        OverrideClass::NowDefault => 5,
+        OverrideClass::NotTried => 6,
+        OverrideClass::Works => 7,
+    }
+}
+
+fn one(verdict: &OverrideVerdict) -> Option<Item> {
+    let OverrideVerdict { path, document, .. } = verdict;
+    let item = |code, weight, what: String| {
+        let from = Provenance::new(Evidence::Tried, document);
+        Item::new(code, weight, what, from).field(
+            path,
+            shown(path, verdict.old_default.as_ref()),
+            shown(path, verdict.new_default.as_ref()),
+        )
+    };
+    let item = match &verdict.class {
+        OverrideClass::Gone { moved_to: Some(to), because } => {
+            item("override-gone", Weight::Act, format!("{path} does nothing in the new version: its place is now {to} ({because})"))
+                .next(format!("in {document}, set {to} instead of {path}"))
+        }
+        OverrideClass::Gone { moved_to: None, because } => {
+            item("override-gone", Weight::Act, format!("{path} does nothing in the new version{}", in_brackets(because)))
+                .next(format!("look in the new values.yaml for what replaces it, then move or delete {path} in {document}"))
+        }
+        OverrideClass::NoEffect => item(
+            "override-no-effect",
+            Weight::Act,
+            format!("{path} changed the old version and changes nothing in the new one, though it is still written there"),
+        )
+        .next(format!("check what {path} was for, then move or delete it in {document}")),
+        OverrideClass::NeverWorked => {
+            item("override-never-worked", Weight::Look, format!("{path} has no effect, neither in the old version nor in the new one"))
+                .next(format!("delete {path} from {document}, or correct its spelling"))
+        }
+        OverrideClass::HidesNewItems { items } => item(
+            "override-hides",
+            Weight::Look,
+            format!(
+                "{path} replaces a list that has gained {}: {}",
+                count(items.len(), "item by default", "items by default"),
+                few(&names(path, items), 4)
+            ),
+        )
+        .next(format!("in {document}, add to {path} what you want of them")),
+        OverrideClass::DefaultChanged => {
+            let line = format!(
+                "{path} works, and the default that it replaces went from {} to {}",
+                said(path, &verdict.old_default),
+                said(path, &verdict.new_default)
+            );
+            item("override-default-changed", Weight::Look, line)
+                .next(format!("decide whether {} is still wanted, or delete {path} from {document}", given(verdict)))
+        }
+        OverrideClass::NowDefault => {
+            item("override-now-default", Weight::Know, format!("{path} is what the new version does anyway ({})", given(verdict)))
+                .next(format!("{path} can be deleted from {document}"))
+        }
+        OverrideClass::NotTried | OverrideClass::Works => return None,
+    };
+    let affects: Vec<String> = verdict.affects.iter().map(|object| format!("changes {object}")).collect();
+    Some(item.detail(affects))
+}
+
+fn untried(verdicts: &[&OverrideVerdict]) -> Option<Item> {
+    let paths = of(verdicts, &OverrideClass::NotTried);
+    let first = paths.first()?;
+    let what = format!("{} not tried, for lack of time: {}", count(paths.len(), "key was", "keys were"), few(&paths, 3));
+    let from = Provenance::new(Evidence::Inferred, first.clone());
+    Some(Item::new("override-not-tried", Weight::Look, what, from).detail(paths).next("run again: keys that were tried are remembered"))
+}
+
+fn working(verdicts: &[&OverrideVerdict]) -> Option<Item> {
+    let paths = of(verdicts, &OverrideClass::Works);
+    if paths.is_empty() {
+        return None;
+    }
+    let what = format!("{} as before", count(paths.len(), "key works", "keys work"));
+    Some(Item::new("override-works", Weight::Know, what, Provenance::new(Evidence::Tried, "")).detail(paths))
+}
+
+fn of(verdicts: &[&OverrideVerdict], class: &OverrideClass) -> Vec<String> {
+    verdicts.iter().filter(|verdict| verdict.class == *class).map(|verdict| verdict.path.clone()).collect()
+}
+
+fn in_brackets(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
+}
+
+fn shown(path: &str, value: Option<&Value>) -> Option<Value> {
+    value.map(|value| masked(path, value))
+}
+
+fn given(verdict: &OverrideVerdict) -> String {
+    said(&verdict.path, &Some(verdict.given.clone()))
+}
+
+fn said(path: &str, value: &Option<Value>) -> String {
+    match value {
+        None => "nothing".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => "\"\"".to_owned(),
+        Some(value) => clean(&plain(&masked(path, value)), 60),
+    }
+}
+
+/// What people call the items of a list: their name, or what is written.
+fn names(path: &str, items: &[Value]) -> Vec<String> {
+    let name = |item: &Value| match item.get("name").and_then(Value::as_str) {
+        Some(name) => name.to_owned(),
+        None => clean(&plain(&masked(path, item)), 60),
+    };
+    items.iter().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{page, run};
+    use super::*;
+    use crate::input::Input;
+
+    fn verdict(path: &str, class: OverrideClass, given: Value) -> OverrideVerdict {
+        OverrideVerdict {
+            path: path.to_owned(),
+            document: "prod.yaml".to_owned(),
+            class,
+            given,
+            old_default: Some(json!("10d")),
+            new_default: Some(json!("15d")),
+            affects: vec![],
+        }
+    }
+
+    #[test]
+    fn what_is_lost_comes_first_and_what_works_is_counted() {
+        let gone = |to: Option<&str>, because: &str| OverrideClass::Gone { moved_to: to.map(str::to_owned), because: because.to_owned() };
+        let items = vec![json!({"name": "proxy"}), json!("plain")];
+        let input = Input {
+            overrides: Some(vec![
+                verdict("a.works", OverrideClass::Works, json!(1)),
+                verdict("b.works", OverrideClass::Works, json!(1)),
+                verdict("retention", OverrideClass::DefaultChanged, json!("30d")),
+                verdict("adminPassword", OverrideClass::NowDefault, json!("hunter2")),
+                verdict("sidecars", OverrideClass::HidesNewItems { items }, json!([])),
+                verdict("typo", OverrideClass::NeverWorked, json!(1)),
+                verdict("slow", OverrideClass::NotTried, json!(1)),
+                verdict("stale", OverrideClass::NoEffect, json!(1)),
+                verdict("x.old", gone(Some("y.new"), "renamed in values.yaml"), json!(1)),
+                verdict("x.lost", gone(None, ""), json!(1)),
+            ]),
+            ..Input::default()
+        };
+        insta::assert_snapshot!(page(&run(super::items, &input)), @"
+        ACT override-gone x.old does nothing in the new version: its place is now y.new (renamed in values.yaml)
+            -> in prod.yaml, set y.new instead of x.old
+        ACT override-gone x.lost does nothing in the new version
+            -> look in the new values.yaml for what replaces it, then move or delete x.lost in prod.yaml
+        ACT override-no-effect stale changed the old version and changes nothing in the new one, though it is still written there
+            -> check what stale was for, then move or delete it in prod.yaml
+        look override-never-worked typo has no effect, neither in the old version nor in the new one
+            -> delete typo from prod.yaml, or correct its spelling
+        look override-hides sidecars replaces a list that has gained 2 items by default: proxy and plain
+            -> in prod.yaml, add to sidecars what you want of them
+        look override-default-changed retention works, and the default that it replaces went from 10d to 15d
+            -> decide whether 30d is still wanted, or delete retention from prod.yaml
+        know override-now-default adminPassword is what the new version does anyway (***)
+            -> adminPassword can be deleted from prod.yaml
+        look override-not-tried 1 key was not tried, for lack of time: slow
+            slow
+            -> run again: keys that were tried are remembered
+        know override-works 2 keys work as before
+            a.works
+            b.works
+        ");
+    }
+
+    #[test]
+    fn nothing_was_classed() {
+        assert_eq!(run(super::items, &Input::default()), vec![]);
+    }
 }
