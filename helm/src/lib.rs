@@ -9,6 +9,8 @@ pub mod capability;
 pub mod history;
 pub mod pack;
 pub mod record;
+#[cfg(feature = "repository")]
+pub mod repository;
 pub mod runner;
 pub mod schema;
 #[cfg(target_os = "linux")]
