@@ -1,0 +1,186 @@
+//! What stops an upgrade.
+
+use super::super::testing::{input, page, run, says};
+use super::*;
+
+fn object(api: &str, kind: &str, rest: &str) -> String {
+    format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: x}}\n{rest}")
+}
+
+fn stops(api: &str, kind: &str, old: &str, new: &str) -> Vec<String> {
+    let items = run(items, &input(&object(api, kind, old), &object(api, kind, new)));
+    items.iter().filter(|item| item.weight == Weight::Stop).filter_map(|item| item.path.clone()).collect()
+}
+
+#[test]
+fn fields_that_cannot_change() {
+    for (api, kind, old, new, expected) in [
+        (
+            "apps/v1",
+            "Deployment",
+            "spec: {selector: {matchLabels: {a: b}}}",
+            "spec: {selector: {matchLabels: {a: c}}}",
+            vec!["spec.selector"],
+        ),
+        (
+            "apps/v1",
+            "DaemonSet",
+            "spec: {selector: {matchLabels: {a: b}}}",
+            "spec: {selector: {matchLabels: {a: b, c: d}}}",
+            vec!["spec.selector"],
+        ),
+        ("apps/v1", "Deployment", "spec: {replicas: 2}", "spec: {replicas: 3}", vec![]),
+        ("apps/v1", "StatefulSet", "spec: {serviceName: a, replicas: 1}", "spec: {serviceName: b, replicas: 2}", vec!["spec.serviceName"]),
+        (
+            "apps/v1",
+            "StatefulSet",
+            "spec: {volumeClaimTemplates: [{metadata: {name: d}, spec: {resources: {requests: {storage: 1Gi}}}}]}",
+            "spec: {volumeClaimTemplates: [{metadata: {name: d}, spec: {resources: {requests: {storage: 2Gi}}}}]}",
+            vec!["spec.volumeClaimTemplates"],
+        ),
+        (
+            "apps/v1",
+            "StatefulSet",
+            "spec: {volumeClaimTemplates: [{metadata: {name: d}, spec: {resources: {requests: {storage: 1Gi}}}}]}",
+            "spec: {podManagementPolicy: OrderedReady, volumeClaimTemplates: [{metadata: {name: d}, spec: {resources: {requests: {storage: 1024Mi}}}}]}",
+            vec![],
+        ),
+        (
+            "batch/v1",
+            "Job",
+            "spec: {template: {spec: {containers: [{name: a, image: 'a:1'}]}}}",
+            "spec: {template: {spec: {containers: [{name: a, image: 'a:2'}]}}}",
+            vec!["spec.template"],
+        ),
+        (
+            "batch/v1",
+            "CronJob",
+            "spec: {jobTemplate: {spec: {template: {spec: {a: 1}}}}}",
+            "spec: {jobTemplate: {spec: {template: {spec: {a: 2}}}}}",
+            vec![],
+        ),
+        ("v1", "Service", "spec: {clusterIP: 10.0.0.1}", "spec: {clusterIP: 10.0.0.2}", vec!["spec.clusterIP"]),
+        ("v1", "Service", "spec: {}", "spec: {clusterIP: None}", vec!["spec.clusterIP"]),
+        ("v1", "Service", "spec: {clusterIP: 10.0.0.1}", "spec: {}", vec![]),
+        ("v1", "Service", "spec: {type: ClusterIP}", "spec: {type: NodePort}", vec![]),
+        ("v1", "PersistentVolumeClaim", "spec: {storageClassName: a}", "spec: {storageClassName: b}", vec!["spec.storageClassName"]),
+        (
+            "v1",
+            "PersistentVolumeClaim",
+            "spec: {resources: {requests: {storage: 2Gi}}}",
+            "spec: {resources: {requests: {storage: 1Gi}}}",
+            vec!["spec.resources.requests.storage"],
+        ),
+        (
+            "v1",
+            "PersistentVolumeClaim",
+            "spec: {resources: {requests: {storage: 1Gi}}}",
+            "spec: {resources: {requests: {storage: 2Gi}}}",
+            vec![],
+        ),
+        (
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            "roleRef: {kind: Role, name: a}",
+            "roleRef: {kind: Role, name: b}",
+            vec!["roleRef"],
+        ),
+        ("v1", "ConfigMap", "immutable: true\ndata: {a: b}", "immutable: true\ndata: {a: c}", vec!["data"]),
+        ("v1", "ConfigMap", "data: {a: b}", "immutable: true\ndata: {a: c}", vec![]),
+        ("v1", "Secret", "type: Opaque", "type: kubernetes.io/tls", vec!["type"]),
+        ("v1", "Secret", "data: {a: b}", "type: Opaque\ndata: {a: b}", vec![]),
+        ("storage.k8s.io/v1", "StorageClass", "provisioner: a", "provisioner: b", vec!["provisioner"]),
+        ("scheduling.k8s.io/v1", "PriorityClass", "value: 1", "value: 2", vec!["value"]),
+        (
+            "v1",
+            "PersistentVolume",
+            "spec: {nfs: {path: a}, capacity: {storage: 1Gi}}",
+            "spec: {nfs: {path: b}, capacity: {storage: 2Gi}}",
+            vec!["spec.nfs"],
+        ),
+    ] {
+        assert_eq!(stops(api, kind, old, new), expected, "{kind}: {old} to {new}");
+    }
+}
+
+#[test]
+fn a_selector_that_was_made_of_labels() {
+    let old = "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: x}\nspec: {template: {metadata: {labels: {a: b}}}}";
+    let same = object("apps/v1", "Deployment", "spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}}}");
+    let other = same.replace("matchLabels: {a: b}", "matchLabels: {c: d}");
+    assert_eq!(says(items, old, &same), "");
+    assert!(says(items, old, &other).contains("spec.selector of a Deployment cannot be changed"));
+}
+
+#[test]
+fn apis_of_both_renders() {
+    let pdb = |version: &str| object(version, "PodDisruptionBudget", "");
+    let at = |kube: &str, old: &str, new: &str| {
+        let mut input = input(old, new);
+        input.target.kube_version = Some(kube.to_owned());
+        let items = run(items, &input);
+        items.iter().map(|item| item.code.clone()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(at("v1.24.1", &pdb("policy/v1beta1"), &pdb("policy/v1beta1")), "");
+    assert_eq!(at("v1.25.0+vmware.1", &pdb("policy/v1beta1"), &pdb("policy/v1")), "installed-unserved-api");
+    assert_eq!(at("v1.25.0", &pdb("policy/v1"), &pdb("policy/v1beta1")), "unserved-api");
+    assert_eq!(at("v1.20.0", &pdb("policy/v1beta1"), &pdb("policy/v1")), "unserved-api");
+    assert_eq!(at("odd", &pdb("policy/v1beta1"), &pdb("policy/v1beta1")), "", "not known, and said elsewhere");
+}
+
+#[test]
+fn a_full_list_of_apis_is_believed_and_a_short_one_is_not() {
+    let thing = object("demo.io/v1", "Thing", "");
+    let crd = "# crds/\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things.demo.io}\nspec: {group: demo.io, names: {kind: Thing}, versions: [{name: v1, served: true}]}";
+    let with = |apis: &[&str], new: &str| {
+        let mut input = input("", new);
+        input.target.api_versions = apis.iter().map(|api| (*api).to_owned()).collect();
+        page(&run(items, &input))
+    };
+    assert_eq!(with(&["monitoring.coreos.com/v1"], &thing), "");
+    assert!(
+        with(&["v1", "apps/v1"], &thing).starts_with("STOP unserved-api Thing/ns/x: is demo.io/v1 Thing, and the target does not serve it")
+    );
+    assert!(with(&["v1", "apps/v1", "demo.io/v1", "demo.io/v1/Other"], &thing).contains("does not serve it"), "the version, not the kind");
+    assert_eq!(with(&["v1", "apps/v1", "demo.io/v1"], &thing), "");
+    assert_eq!(with(&["v1", "apps/v1", "apiextensions.k8s.io/v1"], &format!("{thing}\n---\n{crd}")), "", "the chart brings it");
+}
+
+#[test]
+fn versions_of_kubernetes() {
+    let with = |range: &str, server: Option<&str>| {
+        let mut input = input("", "");
+        input.new.chart.name = "demo".to_owned();
+        input.new.chart.version = "2.0.0".to_owned();
+        input.new.chart.kube_version = Some(range.to_owned());
+        input.target.kube_version = server.map(str::to_owned);
+        page(&run(items, &input))
+    };
+    assert_eq!(with(">=1.25.0-0", Some("v1.36.3")), "");
+    assert_eq!(with(">=1.25.0-0", None), "");
+    assert!(
+        with(">=1.25.0-0", Some("v1.18.0")).starts_with("STOP kube-version demo 2.0.0 needs Kubernetes >=1.25.0-0; the target is v1.18.0")
+    );
+    assert!(with(">=1.25.0", Some("v1.26.1-gke.3")).contains("is a prerelease in Helm's grammar"));
+    assert!(with("some", Some("v1.26.1")).contains("none that Helm can read"));
+}
+
+#[test]
+fn the_record_has_to_fit() {
+    let with = |bytes| {
+        let mut input = input("", "");
+        input.new.record_bytes = Some(bytes);
+        run(items, &input).iter().map(|item| item.weight).collect::<Vec<_>>()
+    };
+    assert_eq!(with(800_000), []);
+    assert_eq!(with(900_000), [Weight::Look]);
+    assert_eq!(with(1_048_577), [Weight::Stop]);
+}
+
+#[test]
+fn an_object_that_is_there_twice() {
+    let map = |data: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata: {{a: {data}}}");
+    let two = format!("{}\n---\n{}", map("b"), map("c"));
+    assert!(says(items, "", &two).starts_with("STOP duplicate-object ConfigMap/ns/x:"));
+    assert!(says(items, &map("b"), &two).starts_with("look duplicate-object ConfigMap/ns/x:"));
+}
