@@ -8,6 +8,7 @@ pub mod constraint;
 pub mod crd;
 pub mod input;
 pub mod overrides;
+pub mod path;
 mod section;
 mod summarise;
 pub mod summary;

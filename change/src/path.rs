@@ -1,0 +1,26 @@
+//! The way from one version to another, found from rules that are data.
+//!
+//! A rule is about single steps, from a range of versions to a range of versions, and says where it comes from ([`Rule`]). A way is a
+//! rising row of published versions in which every single step keeps every rule; [`solve`] finds the shortest. `docs/paths.md`
+//! has the grammar.
+
+mod blocked;
+mod graph;
+mod kubernetes;
+mod read;
+mod route;
+mod rule;
+mod set;
+mod solve;
+
+pub use blocked::{Blocking, NoRoute};
+pub use graph::Stand;
+pub use kubernetes::KubernetesRange;
+pub use read::{API_VERSION, Disabled, KIND, MAX_FILE_BYTES, RuleError, RuleFile, read};
+pub use route::{Chore, ClusterUpgrade, Finding, FindingCode, Hop, Reason, Route};
+pub use rule::{Object, Origin, Place, Proof, Rule, Step};
+pub use set::{Chart, RuleSet, SHIPPED};
+pub use solve::{Question, solve};
+
+#[cfg(test)]
+mod tests;

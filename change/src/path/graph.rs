@@ -1,0 +1,263 @@
+//! The versions that a way can stop at, and what the rules say of a step between two of them.
+
+use super::kubernetes::Minors;
+use super::rule::{Rule, takes};
+use super::set::RuleSet;
+use crate::constraint::{Constraint, Version};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::fmt;
+
+/// A version of a chart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stand {
+    /// The chart.
+    pub chart: String,
+    /// Its version.
+    pub version: Version,
+}
+
+impl fmt::Display for Stand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.chart, self.version)
+    }
+}
+
+/// All versions that count for one question, in the order in which a way goes through them.
+pub(crate) struct Graph<'a> {
+    /// The first is where the way begins, the last is where it ends.
+    pub(crate) nodes: Vec<Node>,
+    rules: Vec<Known<'a>>,
+    /// Rules without which it would be another question: their indexes.
+    pub(crate) ignored: Vec<usize>,
+}
+
+pub(crate) struct Node {
+    pub(crate) stand: Stand,
+    /// Where its chart comes in the line of names.
+    chart: usize,
+}
+
+/// A rule with all that is looked up about it more than once.
+struct Known<'a> {
+    rule: &'a Rule,
+    from_chart: usize,
+    chart: usize,
+    /// The one version in `must_stop_at` that counts as a stop.
+    stop: Option<Version>,
+    minors: Minors,
+    /// For each node, whether `from`, `to`, `must_stop_at` and `skip` take it.
+    takes: Vec<Taken>,
+    /// Whether `from` takes what stands for all that came under an older name, and `to` what stands for all that comes
+    /// under a newer one.
+    edges: (bool, bool),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Taken {
+    from: bool,
+    to: bool,
+    stop: bool,
+    skip: bool,
+}
+
+impl<'a> Graph<'a> {
+    /// `line` names the charts from the first to the last. Of versions that no rule tells apart the newest stands for all.
+    pub(crate) fn new(set: &'a RuleSet, line: &[String], from: &Stand, to: &Stand, cluster: Option<&Version>) -> Self {
+        let place = |name: &str| line.iter().position(|chart| chart == name);
+        let mut rules: Vec<Known<'a>> = Vec::new();
+        for rule in &set.rules {
+            if let (Some(from_chart), Some(chart)) = (place(&rule.from_chart), place(&rule.chart)) {
+                let minors = rule.needs_kubernetes.as_ref().map_or(Minors::ALL, |range| Minors::taken(range, cluster));
+                rules.push(Known { rule, from_chart, chart, stop: None, minors, takes: Vec::new(), edges: (true, true) });
+            }
+        }
+        let mut graph = Self { nodes: Vec::new(), rules, ignored: Vec::new() };
+        graph.nodes = graph.between(set, line, from, to);
+        graph.know_stops(set, line, from, to);
+        graph.know_nodes();
+        graph.drop_twins();
+        graph
+    }
+
+    /// The published releases between two versions, and these two.
+    fn between(&self, set: &RuleSet, line: &[String], from: &Stand, to: &Stand) -> Vec<Node> {
+        let place = |stand: &Stand| line.iter().position(|chart| *chart == stand.chart).unwrap_or_default();
+        let (first, last) = ((place(from), &from.version), (place(to), &to.version));
+        let mut nodes = vec![Node { stand: from.clone(), chart: first.0 }];
+        for (index, name) in line.iter().enumerate() {
+            for version in set.charts.get(name).into_iter().flat_map(|chart| &chart.versions) {
+                if (index, version) > first && (index, version) < last && version.prerelease().is_empty() {
+                    nodes.push(Node { stand: Stand { chart: name.clone(), version: version.clone() }, chart: index });
+                }
+            }
+        }
+        nodes.push(Node { stand: to.clone(), chart: last.0 });
+        nodes
+    }
+
+    /// Which version a rule wants to be stopped at: the newest published release in its range that no rule skips. What lies
+    /// beyond the two ends counts too, so that the answer does not depend on the question.
+    fn know_stops(&mut self, set: &RuleSet, line: &[String], from: &Stand, to: &Stand) {
+        let skips: Vec<(&str, &Constraint)> =
+            self.rules.iter().filter_map(|k| Some((k.rule.chart.as_str(), k.rule.skip.as_ref()?))).collect();
+        let skipped = |chart: &str, version: &Version| skips.iter().any(|(name, range)| *name == chart && takes(Some(range), version));
+        let mut stops = Vec::with_capacity(self.rules.len());
+        for known in &self.rules {
+            let chart = &line[known.chart];
+            let ends = [from, to].into_iter().filter(|stand| stand.chart == *chart).map(|stand| &stand.version);
+            let published = set.charts.get(chart).into_iter().flat_map(|chart| &chart.versions);
+            let wanted = |range: &Constraint| {
+                let fits = |v: &&Version| v.prerelease().is_empty() && takes(Some(range), v) && !skipped(chart, v);
+                published.chain(ends).filter(fits).max().cloned()
+            };
+            stops.push(known.rule.must_stop_at.as_ref().and_then(wanted));
+        }
+        self.rules.iter_mut().zip(stops).for_each(|(known, stop)| known.stop = stop);
+        for known in &mut self.rules {
+            let versions = |index: usize| set.charts.get(&line[index]).map(|chart| &chart.versions);
+            let oldest = versions(known.from_chart).and_then(|versions| versions.first());
+            let newest = versions(known.chart).and_then(|versions| versions.last());
+            known.edges = (
+                oldest.is_none_or(|version| takes(known.rule.from.as_ref(), version)),
+                newest.is_none_or(|version| takes(known.rule.to.as_ref(), version)),
+            );
+        }
+    }
+
+    fn know_nodes(&mut self) {
+        let (nodes, last) = (&self.nodes, self.nodes.len() - 1);
+        for known in &mut self.rules {
+            let rule = known.rule;
+            let taken = |(index, node): (usize, &Node)| {
+                let version = &node.stand.version;
+                let own = node.chart == known.chart;
+                let within = |range: &Option<Constraint>| own && range.as_ref().is_some_and(|range| takes(Some(range), version));
+                let ends = index == 0 || index == last;
+                Taken {
+                    from: node.chart == known.from_chart && takes(rule.from.as_ref(), version),
+                    to: own && takes(rule.to.as_ref(), version),
+                    stop: within(&rule.must_stop_at) && (ends || known.stop.as_ref() == Some(version)),
+                    skip: within(&rule.skip),
+                }
+            };
+            known.takes = nodes.iter().enumerate().map(taken).collect();
+        }
+    }
+
+    /// Keeps the newest of neighbours that no rule tells apart.
+    fn drop_twins(&mut self) {
+        let last = self.nodes.len() - 1;
+        let twin = |index: usize| {
+            index > 0
+                && index + 1 < last
+                && self.nodes[index].chart == self.nodes[index + 1].chart
+                && self.rules.iter().all(|known| known.takes[index] == known.takes[index + 1])
+        };
+        let keep: Vec<bool> = (0..=last).map(|index| !twin(index)).collect();
+        let kept = |index: &mut usize| {
+            *index += 1;
+            keep[*index - 1]
+        };
+        for known in &mut self.rules {
+            let mut index = 0;
+            known.takes.retain(|_| kept(&mut index));
+        }
+        let mut index = 0;
+        self.nodes.retain(|_| kept(&mut index));
+    }
+
+    pub(crate) fn last(&self) -> usize {
+        self.nodes.len() - 1
+    }
+
+    fn active(&self) -> impl Iterator<Item = (usize, &Known<'a>)> {
+        self.rules.iter().enumerate().filter(|(index, _)| !self.ignored.contains(index))
+    }
+
+    /// The rule with an index.
+    pub(crate) fn rule(&self, index: usize) -> &'a Rule {
+        self.rules[index].rule
+    }
+
+    /// The rules that can make a way impossible.
+    pub(crate) fn binding(&self) -> Vec<usize> {
+        let binds = |rule: &Rule| rule.must_stop_at.is_some() || rule.skip.is_some() || rule.needs_kubernetes.is_some();
+        self.rules.iter().enumerate().filter(|(_, known)| binds(known.rule)).map(|(index, _)| index).collect()
+    }
+
+    /// What a cluster can run while it stands on a node.
+    pub(crate) fn minors(&self, node: usize) -> Minors {
+        self.active().filter(|(_, known)| known.takes[node].to).fold(Minors::ALL, |minors, (_, known)| minors.and(known.minors))
+    }
+
+    /// The rules that say what a cluster runs while it stands on a node.
+    pub(crate) fn kubernetes_rules(&self, node: usize) -> Vec<&'a Rule> {
+        let asks = |known: &&Known<'a>| known.takes[node].to && known.rule.needs_kubernetes.is_some();
+        self.active().map(|(_, known)| known).filter(asks).map(|known| known.rule).collect()
+    }
+
+    /// The rules that a step touches, in the order of their charts and files. Under another name a version lies before all
+    /// versions of the next one and behind all of the one before.
+    pub(crate) fn crossed(&self, from: usize, to: usize) -> impl Iterator<Item = (usize, &'a Rule)> {
+        let charts = (self.nodes[from].chart, self.nodes[to].chart);
+        let crosses = move |known: &Known<'a>| {
+            let begins = if known.from_chart > charts.0 && known.from_chart == charts.1 { known.edges.0 } else { known.takes[from].from };
+            let ends = if known.chart < charts.1 && known.chart == charts.0 { known.edges.1 } else { known.takes[to].to };
+            // A rule about another name is about exactly that step.
+            let names = known.from_chart == known.chart || (known.from_chart, known.chart) == charts;
+            begins && ends && names
+        };
+        self.active().filter(move |(_, known)| crosses(known)).map(|(index, known)| (index, known.rule))
+    }
+
+    /// Whether a step from one node to another keeps the rules, Kubernetes aside.
+    pub(crate) fn may(&self, from: usize, to: usize) -> bool {
+        self.named(from, to) && self.against(from, to).is_empty()
+    }
+
+    /// Whether a rule leads from the one name to the other.
+    pub(crate) fn named(&self, from: usize, to: usize) -> bool {
+        self.nodes[from].chart == self.nodes[to].chart || self.crossed(from, to).any(|(_, rule)| rule.renames())
+    }
+
+    /// The rules that a step would break.
+    pub(crate) fn against(&self, from: usize, to: usize) -> Vec<&'a Rule> {
+        let skips = self.active().filter(|(_, known)| known.takes[to].skip).map(|(_, known)| known.rule);
+        let stop = |index: &usize| {
+            let known = &self.rules[*index];
+            known.rule.must_stop_at.is_some() && !known.takes[from].stop && !known.takes[to].stop
+        };
+        skips.chain(self.crossed(from, to).filter(|(index, _)| stop(index)).map(|(_, rule)| rule)).collect()
+    }
+
+    /// What to do by hand around a step, each thing once, with the rules that ask for it.
+    pub(crate) fn chores(&self, from: usize, to: usize) -> Chores<'a> {
+        let mut chores = Chores::default();
+        for (_, rule) in self.crossed(from, to) {
+            for (steps, list) in [(&rule.before, &mut chores.before), (&rule.after, &mut chores.after)] {
+                for step in steps {
+                    match list.iter_mut().find(|(known, _): &&mut (_, Vec<_>)| *known == step) {
+                        Some((_, rules)) => rules.push(rule),
+                        None => list.push((step, vec![rule])),
+                    }
+                }
+            }
+        }
+        chores
+    }
+}
+
+/// Steps by hand with the rules that ask for them.
+#[derive(Default)]
+pub(crate) struct Chores<'a> {
+    pub(crate) before: Vec<(&'a super::rule::Step, Vec<&'a Rule>)>,
+    pub(crate) after: Vec<(&'a super::rule::Step, Vec<&'a Rule>)>,
+}
+
+impl Chores<'_> {
+    pub(crate) fn count(&self) -> usize {
+        self.before.len() + self.after.len()
+    }
+}

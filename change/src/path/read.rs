@@ -1,0 +1,290 @@
+//! Reads a file of rules: strictly, with the place of what is wrong, and within limits.
+
+use super::rule::{Origin, Place, Rule, Step};
+use crate::constraint::{Constraint, Version};
+use serde::Deserialize;
+use serde_saphyr::{Location, Spanned};
+use std::collections::BTreeSet;
+
+/// What a file says it is.
+pub const API_VERSION: &str = "groundswell.dev/v1alpha1";
+/// What a file says it is.
+pub const KIND: &str = "PathRules";
+
+/// The largest of ours has 40 kB; more than this is something else.
+pub const MAX_FILE_BYTES: usize = 1 << 20;
+/// Twenty times what the busiest chart known needs.
+const MAX_RULES: usize = 1_000;
+/// Ten times what that chart has published.
+const MAX_VERSIONS: usize = 10_000;
+/// More in one rule is no rule any more.
+const MAX_STEPS: usize = 50;
+/// A paragraph.
+const MAX_TEXT: usize = 4_000;
+const MAX_ID: usize = 100;
+
+/// A file of rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFile {
+    /// The file, as it was named.
+    pub name: String,
+    /// The chart that its versions and rules are about.
+    pub chart: String,
+    /// Where `chart` is written.
+    pub place: Place,
+    /// The versions for which somebody looked for rules.
+    pub covers: Option<Constraint>,
+    /// Versions that were published.
+    pub versions: Vec<Version>,
+    /// In the order in which they are written.
+    pub rules: Vec<Rule>,
+    /// Rules of other files that do not hold here.
+    pub disabled: Vec<Disabled>,
+}
+
+/// A rule that an operator turned off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disabled {
+    /// The rule.
+    pub id: String,
+    /// Why it does not hold here.
+    pub reason: String,
+    /// Where that is written.
+    pub place: Place,
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{place}: {what}")]
+pub struct RuleError {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub what: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FileDoc {
+    api_version: Spanned<String>,
+    kind: Spanned<String>,
+    chart: Spanned<String>,
+    #[serde(default)]
+    covers: Option<Constraint>,
+    #[serde(default)]
+    versions: Vec<Spanned<Version>>,
+    #[serde(default)]
+    rules: Vec<Spanned<RuleDoc>>,
+    #[serde(default)]
+    disable: Vec<Spanned<DisableDoc>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RuleDoc {
+    id: Spanned<String>,
+    #[serde(default)]
+    from_chart: Option<Spanned<String>>,
+    #[serde(default)]
+    from: Option<Constraint>,
+    #[serde(default)]
+    to: Option<Constraint>,
+    #[serde(default)]
+    must_stop_at: Option<Constraint>,
+    #[serde(default)]
+    skip: Option<Constraint>,
+    #[serde(default)]
+    needs_kubernetes: Option<Constraint>,
+    #[serde(default)]
+    before: Vec<Spanned<Step>>,
+    #[serde(default)]
+    after: Vec<Spanned<Step>>,
+    #[serde(default)]
+    no_way_back: Option<Spanned<String>>,
+    #[serde(default)]
+    tests: Vec<Spanned<String>>,
+    source: Spanned<String>,
+    #[serde(default)]
+    note: Option<Spanned<String>>,
+    #[serde(default)]
+    replaces: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DisableDoc {
+    id: String,
+    reason: Spanned<String>,
+}
+
+/// Reads one file; `name` is for the messages.
+///
+/// # Errors
+/// All that is wrong with it, at least one; of a text that is no document only the first.
+pub fn read(name: &str, text: &str, origin: Origin) -> Result<RuleFile, Vec<RuleError>> {
+    let mut reader = Reader { name, origin, problems: Vec::new() };
+    if text.len() > MAX_FILE_BYTES {
+        let what = format!("a file of rules has at most {MAX_FILE_BYTES} bytes, this has {}", text.len());
+        return Err(vec![RuleError { place: Place { file: name.to_owned(), line: 1, column: 1 }, what }]);
+    }
+    match serde_saphyr::from_str::<FileDoc>(text) {
+        Ok(doc) => {
+            let file = reader.file(doc);
+            if reader.problems.is_empty() { Ok(file) } else { Err(reader.problems) }
+        }
+        Err(error) => {
+            let error = error.without_snippet();
+            let place = reader.place(error.location().unwrap_or(Location::UNKNOWN));
+            Err(vec![RuleError { place, what: what_is_wrong(&error.to_string()) }])
+        }
+    }
+}
+
+/// The parser's message without the place, which stands before it already.
+fn what_is_wrong(message: &str) -> String {
+    let message = message.split(" at line ").next().unwrap_or(message);
+    message.lines().next().unwrap_or_default().trim_end_matches([':', ',']).to_owned()
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    origin: Origin,
+    problems: Vec<RuleError>,
+}
+
+impl Reader<'_> {
+    fn place(&self, location: Location) -> Place {
+        Place { file: self.name.to_owned(), line: location.line().max(1), column: location.column().max(1) }
+    }
+
+    fn problem(&mut self, location: Location, what: impl Into<String>) {
+        self.problems.push(RuleError { place: self.place(location), what: what.into() });
+    }
+
+    fn file(&mut self, doc: FileDoc) -> RuleFile {
+        for (field, found, wanted) in [("apiVersion", &doc.api_version, API_VERSION), ("kind", &doc.kind, KIND)] {
+            if found.value != wanted {
+                self.problem(found.referenced, format!("`{field}` is {:?}; a file of rules says {wanted}", cut(&found.value)));
+            }
+        }
+        let chart = self.name(&doc.chart, "chart");
+        self.limit(doc.rules.len(), MAX_RULES, "rules", doc.chart.referenced);
+        self.limit(doc.versions.len(), MAX_VERSIONS, "versions", doc.chart.referenced);
+        let mut seen = BTreeSet::new();
+        let mut versions = Vec::with_capacity(doc.versions.len());
+        for version in doc.versions {
+            if !seen.insert(version.value.clone()) {
+                self.problem(version.referenced, format!("version {} is listed twice", version.value));
+            }
+            versions.push(version.value);
+        }
+        let mut ids = BTreeSet::new();
+        let mut rules = Vec::with_capacity(doc.rules.len());
+        for rule in doc.rules {
+            let at = rule.value.id.referenced;
+            let rule = self.rule(rule.value, rule.referenced, &chart);
+            if !ids.insert(rule.id.clone()) {
+                self.problem(at, format!("rule {:?} is written twice", rule.id));
+            }
+            rules.push(rule);
+        }
+        let mut disabled = Vec::with_capacity(doc.disable.len());
+        for entry in doc.disable {
+            let reason = self.text(&entry.value.reason, "reason");
+            disabled.push(Disabled { id: entry.value.id, reason, place: self.place(entry.referenced) });
+        }
+        let place = self.place(doc.chart.referenced);
+        RuleFile { name: self.name.to_owned(), chart, place, covers: doc.covers, versions, rules, disabled }
+    }
+
+    fn rule(&mut self, doc: RuleDoc, at: Location, chart: &str) -> Rule {
+        let id = self.name(&doc.id, "id");
+        for (list, field) in [(&doc.before, "before"), (&doc.after, "after")] {
+            self.limit(list.len(), MAX_STEPS, field, at);
+            list.iter().for_each(|step| self.step(step));
+        }
+        self.limit(doc.tests.len(), MAX_STEPS, "tests", at);
+        if doc.skip.is_some() && doc.must_stop_at.is_some() {
+            self.problem(at, format!("rule {id:?} says both `skip` and `mustStopAt`; write two rules"));
+        }
+        let from_chart = doc.from_chart.map_or_else(|| chart.to_owned(), |name| self.name(&name, "fromChart"));
+        if from_chart != chart && (doc.from.is_none() || doc.to.is_none()) {
+            self.problem(at, format!("rule {id:?} leads to another chart, so it says `from` and `to`"));
+        }
+        Rule {
+            id,
+            chart: chart.to_owned(),
+            from_chart,
+            from: doc.from,
+            to: doc.to,
+            must_stop_at: doc.must_stop_at,
+            skip: doc.skip,
+            needs_kubernetes: doc.needs_kubernetes,
+            before: doc.before.into_iter().map(|step| step.value).collect(),
+            after: doc.after.into_iter().map(|step| step.value).collect(),
+            no_way_back: doc.no_way_back.map(|text| self.text(&text, "noWayBack")),
+            tests: doc.tests.iter().map(|text| self.text(text, "tests")).collect(),
+            source: self.text(&doc.source, "source"),
+            note: doc.note.map(|text| self.text(&text, "note")),
+            replaces: doc.replaces.map(|name| self.name(&name, "replaces")),
+            place: self.place(at),
+            origin: self.origin,
+            proofs: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, step: &Spanned<Step>) {
+        let at = step.referenced;
+        let mut check = |text: &str, field: &str| {
+            let spanned = Spanned::new(text.to_owned(), at, at);
+            let _ = self.text(&spanned, field);
+        };
+        match &step.value {
+            Step::ApplyCrds => {}
+            Step::Text(text) => check(text, "text"),
+            Step::RenameValue { from, to } => [from, to].into_iter().for_each(|path| check(path, "renameValue")),
+            Step::SetValue { path, value } => [path, value].into_iter().for_each(|text| check(text, "setValue")),
+            Step::RemoveValue { path } => check(path, "removeValue"),
+            Step::DeleteOrphan(object) | Step::DeleteObject(object) => {
+                check(&object.kind, "kind");
+                [&object.name, &object.selector, &object.namespace].into_iter().flatten().for_each(|text| check(text, "object"));
+                if object.name.is_none() && object.selector.is_none() {
+                    self.problem(at, "which object is deleted? say `name` or `selector`");
+                }
+            }
+        }
+    }
+
+    fn limit(&mut self, count: usize, most: usize, what: &str, at: Location) {
+        if count > most {
+            self.problem(at, format!("at most {most} {what}, these are {count}"));
+        }
+    }
+
+    /// Text for people: something, without control characters, of bounded length.
+    fn text(&mut self, text: &Spanned<String>, field: &str) -> String {
+        let value = text.value.trim();
+        if value.is_empty() {
+            self.problem(text.referenced, format!("`{field}` is empty"));
+        } else if value.chars().count() > MAX_TEXT {
+            self.problem(text.referenced, format!("`{field}` has more than {MAX_TEXT} characters"));
+        } else if value.chars().any(|c| c.is_control() && c != '\n') {
+            self.problem(text.referenced, format!("`{field}` has control characters"));
+        }
+        value.to_owned()
+    }
+
+    /// The name of a rule or chart.
+    fn name(&mut self, name: &Spanned<String>, field: &str) -> String {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.value.is_empty() || name.value.len() > MAX_ID || !name.value.chars().all(fits) {
+            let what = format!("`{field}` is {:?}; it has 1 to {MAX_ID} letters, digits, `-`, `_` and `.`", cut(&name.value));
+            self.problem(name.referenced, what);
+        }
+        cut(&name.value)
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_ID).collect()
+}
