@@ -1,0 +1,169 @@
+//! What changes in the fields of CRDs, and which objects of either render that touches.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::super::Context;
+use super::super::read::{Seen, about, clean, count, few, masked, news, olds, plain};
+use super::Changed;
+use crate::crd::{FieldChange, FieldKind};
+use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
+
+/// Most objects that are looked through for one changed field; the rest are likely to be like them.
+const MOST_OBJECTS: usize = 2_000;
+
+pub(super) fn items(context: &Context<'_>, changed: &[Changed<'_>]) -> Vec<Item> {
+    let (before, after) = (olds(context.objects), news(context.objects));
+    let mut items = Vec::new();
+    // By kind of change and by field, then by which CRDs: the operator's CRDs share whole subtrees of fields.
+    let mut unused: BTreeMap<(FieldKind, String, String), (Vec<&Changed<'_>>, &FieldChange)> = BTreeMap::new();
+    for one in changed {
+        for field in &one.change.fields {
+            let used = used(one, field, &before, &after);
+            if used.is_empty() {
+                let values = format!("{:?} {:?}", field.before, field.after);
+                unused.entry((field.kind.clone(), field.path_text(), values)).or_insert_with(|| (Vec::new(), field)).0.push(one);
+            } else {
+                items.extend(used);
+            }
+        }
+    }
+    items.extend(folded(unused.into_values()));
+    items
+}
+
+/// Objects that have something that the change drops or refuses.
+fn used(changed: &Changed<'_>, field: &FieldChange, before: &[Seen<'_>], after: &[Seen<'_>]) -> Vec<Item> {
+    let hits = |objects: &[Seen<'_>]| -> Vec<(ObjectRef, Vec<String>)> {
+        let of_kind = objects.iter().filter(|seen| seen.object.kind == changed.kind && seen.object.group == changed.group);
+        let found = of_kind.take(MOST_OBJECTS).map(|seen| (seen.object.clone(), field.breaks(seen.value())));
+        found.filter(|(_, paths)| !paths.is_empty()).collect()
+    };
+    let new = hits(after);
+    // What a new object breaks is worse than what an old one does: it is about to be applied.
+    let (hits, weight, render) = if new.is_empty() { (hits(before), Weight::Act, "old") } else { (new, Weight::Stop, "new") };
+    let Some((first, paths)) = hits.first() else { return Vec::new() };
+    let at = paths.first().cloned().unwrap_or_default();
+    let what = match (&field.kind, render) {
+        (FieldKind::Removed, "new") => {
+            format!("sets {at}, which the new CRD {} does not have: it is refused or dropped", changed.object.name)
+        }
+        (FieldKind::Removed, _) => {
+            format!("has {at}, which the new CRD {} does not have: it is dropped as soon as the CRD is applied", changed.object.name)
+        }
+        (FieldKind::Required, _) => format!("lacks {at}, which the new CRD {} asks for", changed.object.name),
+        (_, "new") => format!("has a value at {at} that the new CRD {} refuses ({})", changed.object.name, said(field)),
+        _ => format!("has a value at {at} that the new CRD {} would refuse ({})", changed.object.name, said(field)),
+    };
+    let mut item = Item::new("crd-field-used", weight, what, Provenance::new(Evidence::CrdSchema, &changed.new.rendered.source));
+    item = item.field(at, field.before.clone(), field.after.clone());
+    item.detail = hits.iter().flat_map(|(object, paths)| paths.iter().map(move |path| format!("{object}: {path}"))).skip(1).collect();
+    item.next = Some(match render {
+        "new" => format!("find which of your values sets it on {first}, and take it out or correct it"),
+        _ => format!("check that nothing needs it, and look for objects of your own: kubectl get {} -A", plural(changed)),
+    });
+    about(&mut item, hits.into_iter().map(|(object, _)| object).collect());
+    vec![item]
+}
+
+fn plural(changed: &Changed<'_>) -> String {
+    changed.object.name.clone()
+}
+
+/// Changes that no object here notices: one claim for each kind of change and set of CRDs.
+fn folded<'a, 'c: 'a>(fields: impl Iterator<Item = (Vec<&'a Changed<'c>>, &'a FieldChange)>) -> Vec<Item> {
+    let mut groups: BTreeMap<(u8, Vec<ObjectRef>), Vec<(&FieldChange, &Changed<'_>)>> = BTreeMap::new();
+    for (crds, field) in fields {
+        let Some(first) = crds.first() else { continue };
+        let objects = crds.iter().map(|one| one.object.clone()).collect();
+        groups.entry((rank(&field.kind), objects)).or_default().push((field, first));
+    }
+    groups.into_iter().filter_map(|((_, objects), fields)| claim(objects, &fields)).collect()
+}
+
+/// The order in which they are read.
+fn rank(kind: &FieldKind) -> u8 {
+    match kind {
+        FieldKind::Removed => 0,
+        FieldKind::Retyped => 1,
+        FieldKind::Required => 2,
+        FieldKind::Enum => 3,
+        FieldKind::Closed => 4,
+        FieldKind::Tightened(_) => 5,
+        FieldKind::Default => 6,
+    }
+}
+
+fn claim(objects: Vec<ObjectRef>, fields: &[(&FieldChange, &Changed<'_>)]) -> Option<Item> {
+    let (field, changed) = fields.first()?;
+    let one_of_many = "field has several new rules";
+    let (code, weight, one, many) = match field.kind {
+        FieldKind::Removed => ("crd-field-removed", Weight::Look, "is removed", "fields are removed"),
+        FieldKind::Retyped => ("crd-field-retyped", Weight::Look, "takes another type", "fields take another type"),
+        FieldKind::Required => ("crd-field-required", Weight::Look, "is required now", "fields are required now"),
+        FieldKind::Enum => ("crd-field-enum", Weight::Look, "takes fewer values", "fields take fewer values"),
+        FieldKind::Closed => {
+            ("crd-field-closed", Weight::Look, "keeps no unknown fields any more", "fields keep no unknown fields any more")
+        }
+        FieldKind::Tightened(_) => ("crd-field-tightened", Weight::Look, "has a tighter rule", "fields have tighter rules"),
+        FieldKind::Default => ("crd-field-default", Weight::Know, "has another default", "fields have another default"),
+    };
+    let nobody = if matches!(field.kind, FieldKind::Default | FieldKind::Closed) { "" } else { "; no object of either render notices" };
+    let path = |field: &FieldChange| if field.path.is_empty() { "the object as a whole".to_owned() } else { field.path_text() };
+    let what = if fields.len() == 1 {
+        let said = said(field);
+        let said = if said.is_empty() { said } else { format!(" ({said})") };
+        format!("{} {one}{said}{nobody}", path(field))
+    } else {
+        let mut names: Vec<String> = fields.iter().map(|(field, _)| path(field)).collect();
+        names.dedup();
+        format!("{}: {}{nobody}", count(names.len(), one_of_many, many), few(&names, 2))
+    };
+    let mut item = Item::new(code, weight, what, Provenance::new(Evidence::CrdSchema, &changed.new.rendered.source));
+    if fields.len() == 1 {
+        item = item.field(path(field), field.before.clone(), field.after.clone());
+    } else {
+        item.detail = fields.iter().map(|(field, _)| format!("{}: {}", path(field), said(field))).collect();
+    }
+    if weight == Weight::Look && matches!(field.kind, FieldKind::Removed | FieldKind::Retyped | FieldKind::Required) {
+        item.next = Some(format!("objects that other people made are not seen here: kubectl get {} -A -o yaml", plural(changed)));
+    }
+    about(&mut item, objects);
+    Some(item)
+}
+
+/// Before and after in a few words.
+fn said(field: &FieldChange) -> String {
+    let path = field.path_text();
+    let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "none".to_owned(), |value| clean(&plain(&masked(&path, value)), 80));
+    let list = |value: &Option<Value>| -> Vec<Value> { value.as_ref().and_then(Value::as_array).cloned().unwrap_or_default() };
+    match &field.kind {
+        FieldKind::Required | FieldKind::Closed => String::new(),
+        FieldKind::Removed => format!("was {}", text(&field.before)),
+        FieldKind::Retyped | FieldKind::Default => format!("{} to {}", text(&field.before), text(&field.after)),
+        FieldKind::Enum => {
+            let after = list(&field.after);
+            let lost: Vec<String> =
+                list(&field.before).iter().filter(|one| !after.contains(one)).map(|one| clean(&plain(one), 40)).collect();
+            if lost.is_empty() {
+                format!("only {} from now on", few(&after.iter().map(plain).collect::<Vec<_>>(), 6))
+            } else {
+                format!("no longer {}", few(&lost, 6))
+            }
+        }
+        FieldKind::Tightened(name) if name == "x-kubernetes-validations" => format!("rules: {}", new_rules(field)),
+        FieldKind::Tightened(name) => format!("{name}: {} to {}", text(&field.before), text(&field.after)),
+    }
+}
+
+/// The rules that are new, in the words of the CRD's authors.
+fn new_rules(field: &FieldChange) -> String {
+    let rules = |value: &Option<Value>| value.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+    let old: Vec<Option<Value>> = rules(&field.before).iter().map(|one| one.get("rule").cloned()).collect();
+    let new = rules(&field.after);
+    let fresh = new.iter().filter(|one| !old.contains(&one.get("rule").cloned()));
+    let words: Vec<String> =
+        fresh.filter_map(|one| one.get("message").or_else(|| one.get("rule"))).map(|text| clean(&plain(text), 120)).collect();
+    few(&words, 2)
+}

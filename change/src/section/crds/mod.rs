@@ -1,0 +1,213 @@
+//! Custom resource definitions: which come and go, and what changes in their fields.
+
+mod fields;
+
+use std::collections::BTreeMap;
+
+use super::Context;
+use super::read::{Seen, count, finish, kept, news, olds};
+use crate::crd::{self, CrdChange, VersionChange};
+use crate::input::Rendered;
+use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
+
+const KIND: &str = "CustomResourceDefinition";
+
+/// A CRD of one render.
+#[derive(Clone, Copy)]
+struct Defined<'c> {
+    rendered: &'c Rendered,
+    /// Whether it lies in `crds/`, which Helm reads on install alone; else it is a template like any other.
+    in_crds: bool,
+}
+
+/// A CRD that both have, and what differs.
+struct Changed<'c> {
+    object: ObjectRef,
+    new: Defined<'c>,
+    group: String,
+    kind: String,
+    change: CrdChange,
+}
+
+pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
+    let before = defined(olds(context.objects), &context.input.old.crds);
+    let after = defined(news(context.objects), &context.input.new.crds);
+    let mut items = Vec::new();
+    let mut changed = Vec::new();
+    for (name, new) in &after {
+        let Some(old) = before.get(name) else {
+            items.push(added(name, *new));
+            continue;
+        };
+        items.extend(moved(name, *old, *new));
+        let change = crd::compare(&old.rendered.value, &new.rendered.value);
+        if !change.is_empty() {
+            let (group, kind) = crd::defines(&new.rendered.value);
+            changed.push(Changed { object: named(name), new: *new, group, kind, change });
+        }
+    }
+    items.extend(before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(name, old)| removed(name, *old)));
+    items.extend(changed.iter().flat_map(shape));
+    items.extend(fields::items(context, &changed));
+    items.extend(grown(&changed));
+    items.extend(changed.iter().filter(|one| one.change.truncated).map(cut));
+    finish(items)
+}
+
+fn defined<'c>(objects: Vec<Seen<'c>>, crds: &'c [Rendered]) -> BTreeMap<String, Defined<'c>> {
+    let mut all = BTreeMap::new();
+    let name = |rendered: &Rendered| rendered.value.get("metadata")?.get("name")?.as_str().map(str::to_owned);
+    for seen in objects.into_iter().filter(|seen| seen.kind() == KIND) {
+        all.insert(seen.object.name.clone(), Defined { rendered: seen.rendered, in_crds: false });
+    }
+    for rendered in crds {
+        if let Some(name) = name(rendered) {
+            all.entry(name).or_insert(Defined { rendered, in_crds: true });
+        }
+    }
+    all
+}
+
+fn named(name: &str) -> ObjectRef {
+    ObjectRef { group: "apiextensions.k8s.io".to_owned(), kind: KIND.to_owned(), namespace: String::new(), name: name.to_owned() }
+}
+
+fn item(code: &str, weight: Weight, name: &str, of: Defined<'_>, what: impl Into<String>) -> Item {
+    Item::new(code, weight, what, Provenance::new(Evidence::CrdSchema, &of.rendered.source)).about(named(name))
+}
+
+fn added(name: &str, new: Defined<'_>) -> Item {
+    if new.in_crds {
+        return item("crd-added", Weight::Act, name, new, "is new, and Helm does not create it on an upgrade")
+            .next(format!("apply it before the upgrade: kubectl apply --server-side -f {}", new.rendered.source));
+    }
+    item("crd-added", Weight::Know, name, new, "is new; the chart makes it")
+}
+
+fn removed(name: &str, old: Defined<'_>) -> Item {
+    if old.in_crds {
+        return item(
+            "crd-removed",
+            Weight::Look,
+            name,
+            old,
+            "is no longer in the chart; Helm never deletes it, so it stays in the cluster with its objects",
+        );
+    }
+    if kept(&old.rendered.value) {
+        return item(
+            "crd-removed",
+            Weight::Look,
+            name,
+            old,
+            "is no longer in the chart; it stays in the cluster, since it is marked to be kept",
+        );
+    }
+    item(
+        "crd-deleted",
+        Weight::Act,
+        name,
+        old,
+        "is no longer in the chart, so Helm deletes it, and with it every object of that kind in the cluster",
+    )
+    .next(format!("keep it first: kubectl annotate crd {name} helm.sh/resource-policy=keep"))
+}
+
+/// From `crds/` to the templates or back: Helm treats the two in opposite ways.
+fn moved(name: &str, old: Defined<'_>, new: Defined<'_>) -> Option<Item> {
+    match (old.in_crds, new.in_crds) {
+        (false, true) if !kept(&old.rendered.value) => Some(
+            item(
+                "crd-deleted",
+                Weight::Act,
+                name,
+                new,
+                "moves from the templates to crds/, so Helm deletes it, and with it every object of that kind in the cluster",
+            )
+            .next(format!("before the upgrade, put helm.sh/resource-policy: keep on it in the old release, or take {name} out of the release")),
+        ),
+        (true, false) => Some(
+            item("crd-adopted", Weight::Act, name, new, "moves from crds/ to the templates, and Helm refuses to take over one that it did not make")
+                .next(format!(
+                    "before the upgrade: kubectl label crd {name} app.kubernetes.io/managed-by=Helm, and annotate it with meta.helm.sh/release-name and meta.helm.sh/release-namespace"
+                )),
+        ),
+        _ => None,
+    }
+}
+
+/// What changes about a CRD as a whole.
+fn shape(changed: &Changed<'_>) -> Vec<Item> {
+    let Changed { object, new, change, .. } = changed;
+    let item = |code, weight, what: String| item(code, weight, &object.name, *new, what);
+    let check = format!("kubectl get crd {} -o jsonpath='{{.status.storedVersions}}'", object.name);
+    let mut items = Vec::new();
+    if let Some((was, is)) = &change.scope {
+        let what =
+            format!("its scope goes from {was} to {is}, which Kubernetes refuses: the CRD and all its objects would have to be made anew");
+        items.push(
+            item("crd-scope", Weight::Stop, what).next(format!("save every {} object, delete the CRD, and make both again", changed.kind)),
+        );
+    }
+    for (name, was, is) in &change.names {
+        let (weight, more) =
+            if matches!(name.as_str(), "group" | "plural") { (Weight::Stop, ", which Kubernetes refuses") } else { (Weight::Look, "") };
+        items.push(item("crd-names", weight, format!("its {name} goes from {was} to {is}{more}")));
+    }
+    for (version, what) in &change.versions {
+        items.push(match what {
+            VersionChange::Gone => item(
+                "crd-version-gone",
+                Weight::Act,
+                format!("version {version} is gone; Kubernetes refuses that while objects are stored in it"),
+            )
+            .next(format!("check status.storedVersions: {check}")),
+            VersionChange::Unserved => item(
+                "crd-version-unserved",
+                Weight::Act,
+                format!("version {version} is no longer served: manifests and clients that use it fail"),
+            )
+            .next(format!("look for manifests of your own with {}/{version}", changed.group)),
+            VersionChange::Added => item("crd-version-added", Weight::Know, format!("version {version} is new")),
+            VersionChange::Served => item("crd-version-served", Weight::Know, format!("version {version} is served now")),
+        });
+    }
+    if let Some((was, is)) = &change.storage {
+        let what = format!("objects are stored as {is} where they were stored as {was}: after that the old CRD cannot come back as it was");
+        items.push(item("crd-storage", Weight::Look, what).next(format!("check status.storedVersions: {check}")));
+    }
+    if let Some((was, is)) = &change.conversion {
+        let more = if is == "Webhook" { ": without its webhook no object of it can be read" } else { "" };
+        items.push(item("crd-conversion", Weight::Look, format!("conversion between its versions goes from {was} to {is}{more}")));
+    }
+    items
+}
+
+/// New fields, counted over all CRDs.
+fn grown(changed: &[Changed<'_>]) -> Option<Item> {
+    let grown: Vec<&Changed<'_>> = changed.iter().filter(|one| one.change.added > 0).collect();
+    let first = grown.first()?;
+    let sum: usize = grown.iter().map(|one| one.change.added).sum();
+    let what = if grown.len() == 1 {
+        format!("has {}", count(sum, "new field", "new fields"))
+    } else {
+        format!("{} have {} between them", count(grown.len(), "CRD", "CRDs"), count(sum, "new field", "new fields"))
+    };
+    let mut item = Item::new("crd-fields-added", Weight::Know, what, Provenance::new(Evidence::CrdSchema, &first.new.rendered.source));
+    item.detail = grown.iter().map(|one| format!("{}: {}", one.object.name, one.change.added)).collect();
+    super::read::about(&mut item, grown.iter().map(|one| one.object.clone()).collect());
+    Some(item)
+}
+
+fn cut(changed: &Changed<'_>) -> Item {
+    item(
+        "crd-not-compared",
+        Weight::Look,
+        &changed.object.name,
+        changed.new,
+        "its schema is too deep or too large to be compared as a whole",
+    )
+}
+
+#[cfg(test)]
+mod tests;

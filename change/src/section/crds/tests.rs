@@ -1,0 +1,117 @@
+use super::super::testing::says;
+
+fn crd(marker: &str, more: &str, schema: &str) -> String {
+    format!(
+        "{marker}apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: as.b.c{more}}}
+spec: {{group: b.c, scope: Namespaced, names: {{kind: A, plural: as}}, versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: {{type: object, properties: {{spec: {{type: object, properties: {{{schema}}}}}}}}}}}}}]}}"
+    )
+}
+
+fn in_crds(schema: &str) -> String {
+    crd("# crds/\n", "", schema)
+}
+
+fn object(spec: &str) -> String {
+    format!("apiVersion: b.c/v1\nkind: A\nmetadata: {{name: a, namespace: ns}}\nspec: {{{spec}}}")
+}
+
+fn both(one: String, other: String) -> String {
+    [one, other].join("\n---\n")
+}
+
+#[test]
+fn come_and_go() {
+    let (folder, template) = (in_crds(""), crd("", "", ""));
+    let keep = crd("", ", annotations: {helm.sh/resource-policy: keep}", "");
+    insta::assert_snapshot!(says(super::items, "", &folder), @"
+    ACT crd-added CustomResourceDefinition/as.b.c: is new, and Helm does not create it on an upgrade
+        -> apply it before the upgrade: kubectl apply --server-side -f c/crds/0.yaml
+    ");
+    insta::assert_snapshot!(says(super::items, "", &template), @"know crd-added CustomResourceDefinition/as.b.c: is new; the chart makes it");
+    insta::assert_snapshot!(says(super::items, &folder, ""), @"look crd-removed CustomResourceDefinition/as.b.c: is no longer in the chart; Helm never deletes it, so it stays in the cluster with its objects");
+    insta::assert_snapshot!(says(super::items, &template, ""), @"
+    ACT crd-deleted CustomResourceDefinition/as.b.c: is no longer in the chart, so Helm deletes it, and with it every object of that kind in the cluster
+        -> keep it first: kubectl annotate crd as.b.c helm.sh/resource-policy=keep
+    ");
+    insta::assert_snapshot!(says(super::items, &keep, ""), @"look crd-removed CustomResourceDefinition/as.b.c: is no longer in the chart; it stays in the cluster, since it is marked to be kept");
+    insta::assert_snapshot!(says(super::items, &template, &folder), @"
+    ACT crd-deleted CustomResourceDefinition/as.b.c: moves from the templates to crds/, so Helm deletes it, and with it every object of that kind in the cluster
+        -> before the upgrade, put helm.sh/resource-policy: keep on it in the old release, or take as.b.c out of the release
+    ");
+    insta::assert_snapshot!(says(super::items, &folder, &template), @"
+    ACT crd-adopted CustomResourceDefinition/as.b.c: moves from crds/ to the templates, and Helm refuses to take over one that it did not make
+        -> before the upgrade: kubectl label crd as.b.c app.kubernetes.io/managed-by=Helm, and annotate it with meta.helm.sh/release-name and meta.helm.sh/release-namespace
+    ");
+    assert_eq!(says(super::items, &keep, &folder), "");
+}
+
+#[test]
+fn fields_by_who_notices() {
+    let (old, new) = (
+        "a: {type: string}, b: {type: string}, c: {type: string, default: first}",
+        "b: {type: integer}, c: {type: string, default: second}, d: {type: string}",
+    );
+    insta::assert_snapshot!(says(super::items, &in_crds(old), &in_crds(new)), @"
+    look crd-field-removed CustomResourceDefinition/as.b.c: spec.a is removed (was string); no object of either render notices
+        -> objects that other people made are not seen here: kubectl get as.b.c -A -o yaml
+    look crd-field-retyped CustomResourceDefinition/as.b.c: spec.b takes another type (string to integer); no object of either render notices
+        -> objects that other people made are not seen here: kubectl get as.b.c -A -o yaml
+    know crd-field-default CustomResourceDefinition/as.b.c: spec.c has another default (first to second)
+    know crd-fields-added CustomResourceDefinition/as.b.c: has 1 new field
+        as.b.c: 1
+    ");
+    insta::assert_snapshot!(says(super::items, &both(in_crds(old), object("a: x")), &both(in_crds(new), object("b: 1"))), @"
+    ACT crd-field-used A/ns/a: has spec.a, which the new CRD as.b.c does not have: it is dropped as soon as the CRD is applied
+        -> check that nothing needs it, and look for objects of your own: kubectl get as.b.c -A
+    look crd-field-retyped CustomResourceDefinition/as.b.c: spec.b takes another type (string to integer); no object of either render notices
+        -> objects that other people made are not seen here: kubectl get as.b.c -A -o yaml
+    know crd-field-default CustomResourceDefinition/as.b.c: spec.c has another default (first to second)
+    know crd-fields-added CustomResourceDefinition/as.b.c: has 1 new field
+        as.b.c: 1
+    ");
+    insta::assert_snapshot!(says(super::items, &both(in_crds(old), object("a: x")), &both(in_crds(new), object("a: x, b: text"))), @"
+    STOP crd-field-used A/ns/a: sets spec.a, which the new CRD as.b.c does not have: it is refused or dropped
+        -> find which of your values sets it on A/ns/a, and take it out or correct it
+    STOP crd-field-used A/ns/a: has a value at spec.b that the new CRD as.b.c refuses (string to integer)
+        -> find which of your values sets it on A/ns/a, and take it out or correct it
+    know crd-field-default CustomResourceDefinition/as.b.c: spec.c has another default (first to second)
+    know crd-fields-added CustomResourceDefinition/as.b.c: has 1 new field
+        as.b.c: 1
+    ");
+}
+
+#[test]
+fn many_fields_are_one_claim() {
+    let old = "a: {type: string}, b: {type: string}, c: {type: string}, d: {type: string, enum: [one, two]}, e: {type: integer}";
+    let new = "d: {type: string, enum: [one]}, e: {type: integer, maximum: 5, x-kubernetes-validations: [{rule: 'self > 1', message: must be large}]}";
+    insta::assert_snapshot!(says(super::items, &in_crds(old), &in_crds(new)), @"
+    look crd-field-removed CustomResourceDefinition/as.b.c: 3 fields are removed: spec.a, spec.b and spec.c; no object of either render notices
+        spec.a: was string
+        spec.b: was string
+        spec.c: was string
+        -> objects that other people made are not seen here: kubectl get as.b.c -A -o yaml
+    look crd-field-enum CustomResourceDefinition/as.b.c: spec.d takes fewer values (no longer two); no object of either render notices
+    look crd-field-tightened CustomResourceDefinition/as.b.c: 1 field has several new rules: spec.e; no object of either render notices
+        spec.e: maximum: none to 5
+        spec.e: rules: must be large
+    ");
+}
+
+#[test]
+fn the_crd_as_a_whole() {
+    let old = "# crds/\nkind: CustomResourceDefinition\nmetadata: {name: as.b.c}\nspec: {group: b.c, scope: Namespaced, names: {kind: A, plural: as}, versions: [{name: v1alpha1, served: true, storage: true}, {name: v1, served: true, storage: false}]}";
+    let new = "# crds/\nkind: CustomResourceDefinition\nmetadata: {name: as.b.c}\nspec: {group: b.c, scope: Cluster, conversion: {strategy: Webhook}, names: {kind: A, plural: aes}, versions: [{name: v1, served: true, storage: true}, {name: v2, served: true, storage: false}]}";
+    insta::assert_snapshot!(says(super::items, old, new), @"
+    STOP crd-scope CustomResourceDefinition/as.b.c: its scope goes from Namespaced to Cluster, which Kubernetes refuses: the CRD and all its objects would have to be made anew
+        -> save every A object, delete the CRD, and make both again
+    STOP crd-names CustomResourceDefinition/as.b.c: its plural goes from as to aes, which Kubernetes refuses
+    ACT crd-version-gone CustomResourceDefinition/as.b.c: version v1alpha1 is gone; Kubernetes refuses that while objects are stored in it
+        -> check status.storedVersions: kubectl get crd as.b.c -o jsonpath='{.status.storedVersions}'
+    know crd-version-added CustomResourceDefinition/as.b.c: version v2 is new
+    look crd-storage CustomResourceDefinition/as.b.c: objects are stored as v1 where they were stored as v1alpha1: after that the old CRD cannot come back as it was
+        -> check status.storedVersions: kubectl get crd as.b.c -o jsonpath='{.status.storedVersions}'
+    look crd-conversion CustomResourceDefinition/as.b.c: conversion between its versions goes from None to Webhook: without its webhook no object of it can be read
+    ");
+}

@@ -1,0 +1,92 @@
+use super::super::testing::says;
+
+fn role(kind: &str, rules: &str) -> String {
+    format!(
+        "kind: {kind}\napiVersion: rbac.authorization.k8s.io/v1\nmetadata: {{name: op{}}}\nrules: [{rules}]",
+        if kind == "Role" { ", namespace: ns" } else { "" }
+    )
+}
+
+fn bound(kind: &str, subject: &str) -> String {
+    let (binding, namespace) = if kind == "Role" { ("RoleBinding", ", namespace: ns") } else { ("ClusterRoleBinding", "") };
+    format!(
+        "kind: {binding}\napiVersion: rbac.authorization.k8s.io/v1\nmetadata: {{name: op{namespace}}}\nroleRef: {{kind: {kind}, name: op}}\nsubjects: [{{kind: ServiceAccount, name: {subject}, namespace: ns}}]"
+    )
+}
+
+fn rule(groups: &str, resources: &str, verbs: &str) -> String {
+    format!("{{apiGroups: [{groups}], resources: [{resources}], verbs: [{verbs}]}}")
+}
+
+fn cluster(rules: &str) -> String {
+    [role("ClusterRole", rules), bound("ClusterRole", "operator")].join("\n---\n")
+}
+
+fn grows(old: &str, new: &str) -> String {
+    says(super::items, &cluster(old), &cluster(new))
+}
+
+#[test]
+fn what_grows_is_said_in_words() {
+    let get = rule("''", "pods, secrets", "get, list");
+    insta::assert_snapshot!(grows(&get, &rule("''", "pods, secrets", "get, list, delete")), @"
+    look rbac-secrets ClusterRole/op: operator may now delete secrets in every namespace
+    look rbac-grows ClusterRole/op: operator may now delete pods in every namespace
+    ");
+    insta::assert_snapshot!(grows(&get, &rule("''", "'*'", "'*'")), @"look rbac-wildcard ClusterRole/op: operator may now do anything with all resources in every namespace, a wildcard");
+    insta::assert_snapshot!(grows(&get, &format!("{get}, {}", rule("rbac.authorization.k8s.io", "clusterroles", "bind, escalate"))), @"look rbac-escalation ClusterRole/op: operator may now bind and escalate clusterroles in every namespace, with which it can give itself more rights");
+    insta::assert_snapshot!(grows(&get, &format!("{get}, {}", rule("policy", "podsecuritypolicies", "use"))), @"look rbac-privilege ClusterRole/op: operator may now use podsecuritypolicies.policy in every namespace");
+    insta::assert_snapshot!(grows(&get, &format!("{get}, {{nonResourceURLs: [/metrics], verbs: [get]}}, {}, {}", rule("discovery.k8s.io", "endpointslices", "get, watch, list"), rule("''", "nodes", "create"))), @"look rbac-grows ClusterRole/op: operator may now create nodes; get the URL /metrics; get, list and watch endpointslices.discovery.k8s.io in every namespace");
+}
+
+#[test]
+fn the_same_rights_in_other_words_are_none() {
+    let one = rule("''", "pods, services", "get, list");
+    assert_eq!(grows(&one, &format!("{}, {}", rule("''", "services", "list, get"), rule("''", "pods", "get, list"))), "");
+    assert_eq!(grows(&rule("'*'", "'*'", "'*'"), &rule("'*'", "'*'", "'*'")), "");
+    insta::assert_snapshot!(grows(&rule("'*'", "'*'", "'*'"), &one), @"
+    know rbac-shrinks 1 right is taken away
+        operator may no longer do anything with all resources of any group in every namespace
+    ");
+}
+
+#[test]
+fn a_role_of_a_namespace_that_becomes_one_of_the_cluster_grows() {
+    let both = |kind: &str| [role(kind, &rule("''", "endpoints", "get")), bound(kind, "operator")].join("\n---\n");
+    insta::assert_snapshot!(says(super::items, &both("Role"), &both("ClusterRole")), @"look rbac-grows ClusterRole/op: operator may now get endpoints in every namespace");
+    insta::assert_snapshot!(says(super::items, &both("ClusterRole"), &both("Role")), @"
+    know rbac-shrinks 1 right is taken away
+        operator may no longer get endpoints in every namespace
+    ");
+}
+
+#[test]
+fn who_is_new_and_roles_of_others() {
+    let rules = rule("''", "pods", "get");
+    let other = [role("ClusterRole", &rules), bound("ClusterRole", "other")].join("\n---\n");
+    insta::assert_snapshot!(says(super::items, &cluster(&rules), &other), @"
+    look rbac-grows ClusterRole/op: other is new and may get pods in every namespace
+    know rbac-shrinks 1 right is taken away
+        operator may no longer get pods in every namespace
+    ");
+    insta::assert_snapshot!(says(super::items, "", &bound("ClusterRole", "operator").replace("name: op}", "name: cluster-admin}")), @"look rbac-wildcard ClusterRoleBinding/cluster-admin: operator is new and may do all that ClusterRole cluster-admin allows (it is not of this chart) in every namespace, a wildcard");
+    let aggregate =
+        role("ClusterRole", &rules).replace("{name: op}", "{name: op, labels: {rbac.authorization.k8s.io/aggregate-to-view: 'true'}}");
+    insta::assert_snapshot!(says(super::items, "", &aggregate), @"look rbac-grows ClusterRole/op: whoever has the role view may now get pods in every namespace");
+    insta::assert_snapshot!(says(super::items, "", &role("ClusterRole", &rules)), @"know rbac-unbound ClusterRole/op: whoever is bound to it may now get pods; the chart itself binds it to nobody");
+}
+
+#[test]
+fn webhooks() {
+    let hook = |policy: &str, resources: &str| {
+        format!(
+            "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {{name: w}}\nwebhooks: [{{name: rules.x, failurePolicy: {policy}, clientConfig: {{caBundle: Zm9v, service: {{name: s}}}}, rules: [{{apiGroups: [monitoring.coreos.com], operations: [UPDATE, CREATE], resources: [{resources}]}}]}}]"
+        )
+    };
+    insta::assert_snapshot!(says(super::items, &hook("Ignore", "prometheusrules"), &hook("Fail", "prometheusrules, alertmanagerconfigs")), @"
+    look webhook-failure-policy ValidatingWebhookConfiguration/w: rules.x goes from Ignore to Fail: when it does not answer, they are refused
+    look webhook-rules ValidatingWebhookConfiguration/w: rules.x is now asked about CREATE and UPDATE of prometheusrules and alertmanagerconfigs (monitoring.coreos.com) where it was asked about CREATE and UPDATE of prometheusrules (monitoring.coreos.com)
+    ");
+    insta::assert_snapshot!(says(super::items, "", &hook("Fail", "prometheusrules")), @"look webhook-added ValidatingWebhookConfiguration/w: is new and is asked about CREATE and UPDATE of prometheusrules (monitoring.coreos.com) (when it does not answer, they are refused)");
+    assert_eq!(says(super::items, &hook("Fail", "a"), &hook("Fail", "a").replace("Zm9v", "YmFy")), "");
+}
