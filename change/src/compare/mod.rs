@@ -135,6 +135,12 @@ pub fn compare_hooks<'a>(old: &'a Side, new: &'a Side, target: &Target) -> Compa
     Sides::of(old, new, target).compare(&old.hooks, &new.hooks)
 }
 
+/// Compares the CRDs of the `crds/` folders of two charts.
+#[must_use]
+pub fn compare_crds<'a>(old: &'a Side, new: &'a Side, target: &Target) -> Comparison<'a> {
+    Sides::of(old, new, target).compare(&old.crds, &new.crds)
+}
+
 /// What is known of each render before its objects are looked at.
 struct Sides<'a> {
     scopes: Scopes<'a>,

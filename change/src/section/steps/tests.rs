@@ -1,0 +1,102 @@
+//! Steps as a person reads them.
+
+use serde_json::Value;
+
+use super::super::testing::{input, page, run, says};
+use super::*;
+use crate::input::OverrideVerdict;
+
+fn workload(kind: &str, selector: &str, labels: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{selector: {{matchLabels: {{{selector}}}}}, \
+         template: {{metadata: {{labels: {{{labels}}}}}, spec: {{{spec}}}}}}}"
+    )
+}
+
+#[test]
+fn a_selector_changed_and_the_new_one_adopts() {
+    let page = says(items, &workload("Deployment", "a: b, c: d", "a: b, c: d", ""), &workload("Deployment", "a: b", "a: b, c: e", ""));
+    insta::assert_snapshot!(page, @r"
+    ACT recreate Deployment/ns/x: Delete it before the upgrade, which makes it anew: spec.selector cannot be changed.
+        its pods run on and are adopted by the new one, which then replaces them
+        -> kubectl delete deployment.apps x --namespace ns --cascade=orphan
+    ");
+}
+
+#[test]
+fn a_selector_changed_and_the_old_pods_stay() {
+    let page = says(items, &workload("Deployment", "a: b", "a: b", ""), &workload("Deployment", "c: d", "c: d", ""));
+    insta::assert_snapshot!(page, @r"
+    ACT recreate Deployment/ns/x: Delete it before the upgrade, which makes it anew: spec.selector cannot be changed.
+        its pods run on beside the new ones until they are deleted by hand
+        -> kubectl delete deployment.apps x --namespace ns --cascade=orphan
+    ACT clean-up Deployment/ns/x: Afterwards delete what the old Deployment left running: the new one does not adopt it.
+        -> kubectl delete replicasets.apps --namespace ns --selector a=b
+    ");
+}
+
+#[test]
+fn pods_that_cannot_run_side_by_side() {
+    let old = workload("DaemonSet", "a: b", "a: b", "hostNetwork: true");
+    let page = says(items, &old, &workload("DaemonSet", "c: d", "c: d", "hostNetwork: true"));
+    assert!(page.contains("hold ports of their nodes") && page.contains("-> kubectl delete daemonset.apps x --namespace ns\n"), "{page}");
+    let old = workload("Deployment", "a: b", "a: b", "volumes: [{name: d, persistentVolumeClaim: {claimName: d}}]");
+    assert!(says(items, &old, &workload("Deployment", "c: d", "c: d", "")).contains("they hold a volume"));
+    let old = workload("Deployment", "a: b", "a: b", "");
+    assert!(
+        says(items, &old, &workload("Deployment", "c: d", "a: b, c: d", "")).contains("cannot be told apart"),
+        "cleaning up would take the new"
+    );
+}
+
+#[test]
+fn claims_are_never_deleted() {
+    let claim =
+        |class: &str| format!("apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: x}}\nspec: {{storageClassName: {class}}}");
+    let page = says(items, &claim("a"), &claim("b"));
+    assert!(page.contains("deletes its data") && !page.contains("kubectl delete"), "{page}");
+}
+
+#[test]
+fn crds_come_first_and_values_before_them() {
+    let crd = |name: &str, more: &str| {
+        format!(
+            "# crds/\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: {name}}}\nspec: {{a: {more}}}"
+        )
+    };
+    let old = [crd("a", "1"), crd("b", "1"), workload("Deployment", "a: b", "a: b", "")].join("\n---\n");
+    let new = [crd("a", "1"), crd("b", "2"), crd("c", "1"), workload("Deployment", "c: d", "c: d", "")].join("\n---\n");
+    let mut input = input(&old, &new);
+    (input.new.chart.name, input.new.chart.version) = ("demo".to_owned(), "2.0.0".to_owned());
+    input.overrides = Some(vec![OverrideVerdict {
+        path: "a.b".to_owned(),
+        document: "prod.yaml".to_owned(),
+        class: OverrideClass::Gone { moved_to: Some("a.c".to_owned()), because: "the same render".to_owned() },
+        given: Value::Null,
+        old_default: None,
+        new_default: None,
+        affects: Vec::new(),
+    }]);
+    input.rename = Some(RenameTrial { set: vec![("nameOverride".to_owned(), "old".to_owned())], replaced_without: 100, replaced_with: 3 });
+    let items = run(items, &input);
+    let codes: Vec<&str> = items.iter().map(|item| item.code.as_str()).collect();
+    assert_eq!(codes, ["keep-names", "move-value", "apply-crds", "recreate", "clean-up"]);
+    let page = page(&items);
+    assert!(page.contains("Apply 2 CRDs of the new version first (1 new, 1 changed)"), "{page}");
+    assert!(page.contains("helm show crds demo --version 2.0.0 | kubectl apply --server-side --force-conflicts -f -"), "{page}");
+    assert!(page.contains("Set nameOverride=old: 97 of 100 objects"), "{page}");
+}
+
+#[test]
+fn a_trial_that_saves_little_is_not_proposed() {
+    let mut input = input("", "");
+    input.rename = Some(RenameTrial { set: vec![("nameOverride".to_owned(), "old".to_owned())], replaced_without: 10, replaced_with: 9 });
+    assert_eq!(run(items, &input).len(), 0);
+}
+
+#[test]
+fn names_are_words_of_a_shell() {
+    assert_eq!(recreate::word("x-1.y"), "x-1.y");
+    assert_eq!(recreate::word("x; rm -rf '/'"), r"'x; rm -rf '\''/'\'''");
+    assert_eq!(recreate::word(""), "''");
+}
