@@ -66,6 +66,30 @@ pub struct Rendered {
     pub value: Value,
 }
 
+/// Whether it is a `List` of objects, which Helm takes apart.
+#[must_use]
+pub fn is_list(rendered: &Rendered) -> bool {
+    rendered.value["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && rendered.value["items"].is_array()
+}
+
+/// The objects, with the items of each `List` in its place.
+#[must_use]
+pub fn flattened(objects: Vec<Rendered>) -> Vec<Rendered> {
+    let mut flat = Vec::with_capacity(objects.len());
+    for mut rendered in objects {
+        if !is_list(&rendered) {
+            flat.push(rendered);
+            continue;
+        }
+        let items = rendered.value.get_mut("items").map(Value::take);
+        let source = rendered.source;
+        if let Some(Value::Array(items)) = items {
+            flat.extend(items.into_iter().map(|value| Rendered { source: source.clone(), value }));
+        }
+    }
+    flat
+}
+
 /// A text for people inside a chart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text {

@@ -1,10 +1,272 @@
 //! What a summary comes to.
 
-use crate::input::Input;
-use crate::summary::{Level, Section, Verdict};
+use std::collections::BTreeSet;
 
-/// Judges the sections.
-pub(crate) fn judge(_sections: &[Section], input: &Input, changed: bool) -> Verdict {
-    let level = if changed { Level::OneStep } else { Level::Nothing };
-    Verdict { level, line: String::new(), reasons: Vec::new(), not_checked: input.not_checked.clone() }
+use crate::constraint::Version;
+use crate::input::{Input, OverrideClass};
+use crate::summary::{Item, Level, NotChecked, Section, SectionId, Verdict, Weight};
+
+/// Reasons that fit beside a verdict; the sections have them all.
+const MOST_REASONS: usize = 7;
+/// With fewer reasons than this, what somebody should look at is among them.
+const FEW_REASONS: usize = 4;
+
+/// Code of a workload whose pods are replaced.
+pub(crate) const RESTART: &str = "pods-restart";
+
+/// Blockers that a step of the same summary removes.
+const HAS_STEP: [&str; 2] = ["immutable-field", "installed-unserved-api"];
+
+/// Judges the sections. `changed`: whether any object differs in substance.
+pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdict {
+    let stops: Vec<&Item> = of(sections, SectionId::Blockers).iter().filter(|item| item.weight == Weight::Stop).collect();
+    let steps = of(sections, SectionId::Steps);
+    let level = if !stops.is_empty() {
+        Level::Blocked
+    } else if !steps.is_empty() {
+        Level::Steps
+    } else if changed {
+        Level::OneStep
+    } else {
+        Level::Nothing
+    };
+    let line = match level {
+        Level::Blocked => blocked(&stops, steps),
+        Level::Steps => format!("{}{}.", capital(&plan(steps)), restarts(sections)),
+        Level::OneStep => format!("One step: a plain upgrade does it{}.", restarts(sections)),
+        Level::Nothing => "Nothing of substance changes.".to_owned(),
+    };
+    Verdict { level, line, reasons: reasons(sections), not_checked: not_checked(input) }
+}
+
+fn of(sections: &[Section], id: SectionId) -> &[Item] {
+    sections.iter().find(|section| section.id == id).map_or(&[], |section| section.items.as_slice())
+}
+
+fn blocked(stops: &[&Item], steps: &[Item]) -> String {
+    let hard: Vec<&&Item> = stops.iter().filter(|item| !HAS_STEP.contains(&item.code.as_str())).collect();
+    match hard.as_slice() {
+        [] => format!("Blocked until it is prepared: a plain upgrade would fail. {}.", capital(&plan(steps))),
+        [one] => format!("Blocked: {}.", sentence(one)),
+        [first, rest @ ..] => {
+            format!("Blocked: {}; and {} more {}.", sentence(first), rest.len(), if rest.len() == 1 { "blocker" } else { "blockers" })
+        }
+    }
+}
+
+/// The steps in a line: `2 steps: apply 3 CRDs first, then delete DaemonSet x`.
+fn plan(steps: &[Item]) -> String {
+    let mut codes: Vec<&str> = Vec::new();
+    for item in steps {
+        if !codes.contains(&item.code.as_str()) {
+            codes.push(&item.code);
+        }
+    }
+    let phrases: Vec<String> =
+        codes.iter().map(|code| phrase(code, &steps.iter().filter(|item| item.code == *code).collect::<Vec<_>>())).collect();
+    let count = if steps.len() == 1 { "1 step".to_owned() } else { format!("{} steps", steps.len()) };
+    format!("{count}: {}", phrases.join(", then "))
+}
+
+fn phrase(code: &str, items: &[&Item]) -> String {
+    let named = |verb: &str| match items {
+        [one] => match &one.object {
+            Some(object) => format!("{verb} {} {}", object.kind, object.name),
+            None => format!("{verb} one object"),
+        },
+        _ => {
+            let kinds: BTreeSet<&str> = items.iter().filter_map(|item| item.object.as_ref().map(|object| object.kind.as_str())).collect();
+            match kinds.iter().next() {
+                Some(kind) if kinds.len() == 1 => format!("{verb} {} {kind}s", items.len()),
+                _ => format!("{verb} {} objects", items.len()),
+            }
+        }
+    };
+    match code {
+        "apply-crds" => {
+            let crds: usize = items.iter().map(|item| objects(item)).sum();
+            format!("apply {crds} {} first", if crds == 1 { "CRD" } else { "CRDs" })
+        }
+        "recreate" => named("delete"),
+        "clean-up" => named("clean up after"),
+        "keep-field" => named("keep a field of"),
+        "keep-names" => "keep the old names by a value".to_owned(),
+        "move-value" if items.len() == 1 => "move 1 value".to_owned(),
+        "move-value" => format!("move {} values", items.len()),
+        "rewrite-record" => "rewrite the release record".to_owned(),
+        _ => items.first().map(|item| item.what.trim_end_matches('.').to_owned()).unwrap_or_default(),
+    }
+}
+
+fn restarts(sections: &[Section]) -> String {
+    let count: usize = of(sections, SectionId::Workloads).iter().filter(|item| item.code == RESTART).map(objects).sum();
+    match count {
+        0 => "; no pod restarts".to_owned(),
+        1 => "; 1 workload restarts".to_owned(),
+        n => format!("; {n} workloads restart"),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// How many objects a claim is about.
+fn objects(item: &Item) -> usize {
+    item.objects.len().max(usize::from(item.object.is_some()))
+}
+
+fn sentence(item: &Item) -> String {
+    let what = item.what.trim_end_matches('.');
+    match (&item.object, item.objects.len()) {
+        (None, _) => what.to_owned(),
+        (Some(object), 0 | 1) => format!("{object}: {what}"),
+        (Some(object), n) => format!("{object} and {} more: {what}", n - 1),
+    }
+}
+
+fn reasons(sections: &[Section]) -> Vec<String> {
+    // Deleting an object is the answer to a blocker that is told already.
+    let told = |item: &&Item| !matches!(item.code.as_str(), "recreate" | "clean-up" | "rewrite-record");
+    let with = |weight: Weight| sections.iter().flat_map(|section| &section.items).filter(move |item| item.weight == weight);
+    let mut all: Vec<String> = with(Weight::Stop).chain(with(Weight::Act)).filter(told).map(sentence).collect();
+    if all.len() < FEW_REASONS {
+        let room = FEW_REASONS - all.len();
+        all.extend(with(Weight::Look).map(sentence).take(room));
+    }
+    let mut seen = BTreeSet::new();
+    all.retain(|reason| seen.insert(reason.clone()));
+    let more = all.len().saturating_sub(MOST_REASONS);
+    if more > 0 {
+        all.truncate(MOST_REASONS - 1);
+        all.push(format!("and {} more", more + 1));
+    }
+    all
+}
+
+fn not_checked(input: &Input) -> Vec<NotChecked> {
+    let mut all = input.not_checked.clone();
+    let mut add = |what: &str, why: String, next: &str| {
+        if !all.iter().any(|one| one.what == what) {
+            all.push(NotChecked { what: what.to_owned(), why, next: next.to_owned() });
+        }
+    };
+    match input.target.kube_version.as_deref() {
+        None => add(
+            "the Kubernetes version of the target",
+            "nobody said it: Helm's default was taken, and kubeVersion and removed APIs are not checked".to_owned(),
+            "give --kube-version or --cluster",
+        ),
+        Some(version) if Version::parse(version).is_err() => add(
+            "the Kubernetes version of the target",
+            format!("{version:?} is no version: kubeVersion and removed APIs are not checked"),
+            "give --kube-version v1.N.N",
+        ),
+        Some(_) => {}
+    }
+    if input.target.api_versions.is_empty() {
+        add(
+            "which APIs the target serves",
+            "no list was given: charts that ask saw Helm's built-in one, and removed APIs are known from a table".to_owned(),
+            "give --api-versions FILE or --cluster",
+        );
+    }
+    let untried = input.overrides.iter().flatten().filter(|verdict| verdict.class == OverrideClass::NotTried).count();
+    if input.overrides.is_none() && !input.documents.is_empty() {
+        add("what becomes of your values", "your keys were not tried one by one".to_owned(), "");
+    } else if untried > 0 {
+        add("what becomes of all your values", format!("there was no time to try {untried} of your keys"), "");
+    }
+    let random = input.old.random.len() + input.new.random.len();
+    if random > 0 {
+        add("fields that are random", format!("{random} fields differ between two renders of one version, and are left out"), "");
+    }
+    if input.new.record_bytes.is_none() {
+        add("the size of the release record", "it was not estimated".to_owned(), "");
+    }
+    add(
+        "the objects in the cluster",
+        "the renders were compared, not what runs: changes by hand, `lookup` in templates, admission webhooks, quotas and permissions are not seen"
+            .to_owned(),
+        "a rollout's preflight asks the cluster",
+    );
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{Evidence, ObjectRef, Provenance};
+
+    fn item(code: &str, weight: Weight, what: &str, name: Option<(&str, &str)>) -> Item {
+        let item = Item::new(code, weight, what, Provenance::new(Evidence::Render, ""));
+        match name {
+            Some((kind, name)) => {
+                item.about(ObjectRef { group: String::new(), kind: kind.to_owned(), namespace: "ns".to_owned(), name: name.to_owned() })
+            }
+            None => item,
+        }
+    }
+
+    fn section(id: SectionId, items: Vec<Item>) -> Section {
+        Section { id, items }
+    }
+
+    #[test]
+    fn lines() {
+        let restart = || section(SectionId::Workloads, vec![item(RESTART, Weight::Look, "image", Some(("Deployment", "x")))]);
+        let fixed = || item("immutable-field", Weight::Stop, "spec.selector cannot be changed", Some(("DaemonSet", "x")));
+        let recreate = || item("recreate", Weight::Act, "Delete it.", Some(("DaemonSet", "x")));
+        let crds = || item("apply-crds", Weight::Act, "Apply.", Some(("CustomResourceDefinition", "a")));
+        for (sections, changed, level, line) in [
+            (vec![], false, Level::Nothing, "Nothing of substance changes."),
+            (vec![], true, Level::OneStep, "One step: a plain upgrade does it; no pod restarts."),
+            (vec![restart()], true, Level::OneStep, "One step: a plain upgrade does it; 1 workload restarts."),
+            (
+                vec![section(SectionId::Steps, vec![crds()]), restart()],
+                true,
+                Level::Steps,
+                "1 step: apply 1 CRD first; 1 workload restarts.",
+            ),
+            (
+                vec![section(SectionId::Blockers, vec![fixed()]), section(SectionId::Steps, vec![crds(), recreate()])],
+                true,
+                Level::Blocked,
+                "Blocked until it is prepared: a plain upgrade would fail. 2 steps: apply 1 CRD first, then delete DaemonSet x.",
+            ),
+            (
+                vec![section(SectionId::Blockers, vec![fixed(), item("kube-version", Weight::Stop, "needs Kubernetes 2", None)])],
+                true,
+                Level::Blocked,
+                "Blocked: needs Kubernetes 2.",
+            ),
+        ] {
+            let verdict = judge(&sections, &Input::default(), changed);
+            assert_eq!((verdict.level, verdict.line.as_str()), (level, line));
+        }
+    }
+
+    #[test]
+    fn reasons_are_few_and_the_worst_first() {
+        let looks = (0..9).map(|n| item("a", Weight::Act, &format!("act {n}"), None));
+        let mut items: Vec<Item> = looks.collect();
+        items.push(item("b", Weight::Stop, "stop", Some(("Service", "x"))));
+        let verdict = judge(&[section(SectionId::Objects, items)], &Input::default(), true);
+        assert_eq!(verdict.reasons.len(), 7);
+        assert_eq!(verdict.reasons.first().map(String::as_str), Some("Service/ns/x: stop"));
+        assert_eq!(verdict.reasons.last().map(String::as_str), Some("and 4 more"));
+    }
+
+    #[test]
+    fn what_was_not_checked_is_said() {
+        let verdict = judge(&[], &Input::default(), false);
+        let what: Vec<&str> = verdict.not_checked.iter().map(|one| one.what.as_str()).collect();
+        assert!(what.contains(&"the Kubernetes version of the target") && what.contains(&"the objects in the cluster"), "{what:?}");
+        let mut input = Input::default();
+        input.target.kube_version = Some("v1.30.0".to_owned());
+        input.target.api_versions = vec!["v1".to_owned()];
+        input.new.record_bytes = Some(1);
+        assert_eq!(judge(&[], &input, false).not_checked.len(), 1, "no cluster was asked");
+    }
 }

@@ -35,6 +35,14 @@ pub struct Comparison<'a> {
     pub new_twice: Vec<Single<'a>>,
 }
 
+impl Comparison<'_> {
+    /// Whether anything of substance differs.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        !self.added.is_empty() || !self.removed.is_empty() || self.pairs.iter().any(Pair::changed)
+    }
+}
+
 /// An object in both renders.
 #[derive(Debug, Clone)]
 pub struct Pair<'a> {
