@@ -8,6 +8,7 @@ pub mod archive;
 pub mod capability;
 pub mod history;
 pub mod pack;
+pub mod preview;
 pub mod record;
 #[cfg(feature = "repository")]
 pub mod repository;

@@ -89,6 +89,14 @@ impl ChartArchive {
         tree::crds(&self.files, &self.metadata, &self.subcharts, Some(values))
     }
 
+    /// Charts inside that these values (merged over the chart's own) enable, each with the keys under which its values stand.
+    #[must_use]
+    pub fn subcharts_for(&self, values: &Value) -> Vec<(Vec<String>, &Subchart)> {
+        let mut out = Vec::new();
+        tree::enabled_below(&self.metadata, &self.subcharts, values, &[], &mut out);
+        out
+    }
+
     /// The chart's own `values.yaml`, without a byte order mark.
     #[must_use]
     pub fn values_yaml(&self) -> Option<&[u8]> {

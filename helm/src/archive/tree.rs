@@ -171,6 +171,28 @@ fn collect_crds(
     chart.pop();
 }
 
+/// Charts inside that the values enable, with the keys of their values from the top; outer ones first.
+pub(super) fn enabled_below<'a>(
+    metadata: &ChartMetadata,
+    subcharts: &'a [Subchart],
+    values: &Value,
+    keys: &[String],
+    out: &mut Vec<(Vec<String>, &'a Subchart)>,
+) {
+    for sub in subcharts {
+        let declared = declared(metadata, sub);
+        let mut names: BTreeSet<&str> = declared.iter().filter(|d| enabled(d, values)).map(|d| d.values_key()).collect();
+        if declared.is_empty() {
+            names.insert(&sub.metadata.name);
+        }
+        for name in names {
+            let keys: Vec<String> = keys.iter().cloned().chain([name.to_owned()]).collect();
+            out.push((keys.clone(), sub));
+            enabled_below(&sub.metadata, &sub.subcharts, values.get(name).unwrap_or(&Value::Null), &keys, out);
+        }
+    }
+}
+
 fn declared<'a>(metadata: &'a ChartMetadata, sub: &Subchart) -> Vec<&'a Dependency> {
     metadata.dependencies.iter().filter(|d| d.name == sub.metadata.name).collect()
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::MAX_DEPTH;
 use super::resolve::{self, TAG, Typed};
-use super::tree::{Kind, Node, Position, YamlError, read};
+use super::tree::{Kind, Node, Position, YamlError, read, read_within};
 use granit_parser::ScalarStyle;
 
 /// Bytes of scalars that may come out of aliases. The text itself is at most 1 MiB; four times that is more than any
@@ -21,7 +21,15 @@ const MAX_ALIAS_NODES: usize = 100_000;
 /// # Errors
 /// When the text is no YAML, holds more than one document, or something that Helm cannot turn into JSON.
 pub fn parse(source: &str, text: &str) -> Result<Value, YamlError> {
-    let documents = read(source, text)?;
+    one(source, &read(source, text)?)
+}
+
+/// The same for a text of up to `limit` bytes: what helm rendered, a CRD.
+pub(crate) fn parse_within(source: &str, text: &str, limit: usize) -> Result<Value, YamlError> {
+    one(source, &read_within(source, text, limit)?)
+}
+
+fn one(source: &str, documents: &[Node]) -> Result<Value, YamlError> {
     if let Some(second) = documents.get(1) {
         return Err(YamlError::Refused {
             source_name: source.to_owned(),

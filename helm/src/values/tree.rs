@@ -130,7 +130,12 @@ impl Node {
 
 /// The documents of a stream; a stream without content has none.
 pub(crate) fn read(source: &str, text: &str) -> Result<Vec<Node>, YamlError> {
-    check_characters(source, text)?;
+    read_within(source, text, MAX_TEXT_BYTES)
+}
+
+/// The same for a text that may be longer than values are: what helm rendered, a CRD.
+pub(crate) fn read_within(source: &str, text: &str, limit: usize) -> Result<Vec<Node>, YamlError> {
+    check_characters(source, text, limit)?;
     let options = granit_parser::options! {
         emit_comments: false,
         // As Helm's reader does.
@@ -153,8 +158,8 @@ pub(crate) fn read(source: &str, text: &str) -> Result<Vec<Node>, YamlError> {
 
 /// Helm's reader knows YAML 1.1: it refuses control characters, and takes U+0085, U+2028 and U+2029 for line breaks,
 /// where a reader of YAML 1.2 sees a letter. Where the two disagree about lines they disagree about keys.
-fn check_characters(source: &str, text: &str) -> Result<(), YamlError> {
-    if text.len() > MAX_TEXT_BYTES {
+fn check_characters(source: &str, text: &str, limit: usize) -> Result<(), YamlError> {
+    if text.len() > limit {
         return Err(YamlError::TooLarge { source_name: source.to_owned(), bytes: text.len() });
     }
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);

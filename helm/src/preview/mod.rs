@@ -1,0 +1,337 @@
+//! Two versions of a chart, rendered for one target: what a change summary is made from.
+//!
+//! Rendering is helm's, with the operator's own documents; values never travel as arguments. Both sides are rendered at the same
+//! time, each twice, so that what is random is known. CRDs come from the archives, as Helm's own rule chooses them.
+
+mod defaults;
+mod error;
+mod manifest;
+mod random;
+mod range;
+mod render;
+mod side;
+mod words;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use groundswell_change::input::{Input, RandomField, Rendered, Side, Target};
+use groundswell_change::overrides::object_ref;
+use groundswell_change::summary::NotChecked;
+use serde_json::Value;
+
+pub use error::{PreviewError, Which};
+pub use random::RANDOM;
+
+use crate::archive::ChartArchive;
+use crate::pack::PackedChart;
+use crate::runner::{Control, Helm, HelmError, ReleaseName};
+use crate::values::{Layer, merge, parse_values};
+use render::Renderer;
+use words::Refusal;
+
+/// Two renders this far apart see another second on the clock, even when the first of them was slow to start.
+const CLOCK_STEP: Duration = Duration::from_millis(1_100);
+
+/// A chart archive: what it holds, and its bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct PreviewChart<'a> {
+    /// The archive, checked.
+    pub archive: &'a ChartArchive,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+impl PreviewChart<'_> {
+    fn name(&self) -> String {
+        format!("{} {}", self.archive.metadata.name, self.archive.metadata.version)
+    }
+}
+
+impl<'a> From<&'a PackedChart> for PreviewChart<'a> {
+    fn from(packed: &'a PackedChart) -> Self {
+        Self { archive: &packed.archive, bytes: &packed.bytes }
+    }
+}
+
+/// For what both versions are rendered.
+#[derive(Debug, Clone)]
+pub struct PreviewTarget {
+    /// Where the facts come from, for people: `--kube-version`, `cluster east-01`.
+    pub from: String,
+    /// Version of the API server; Helm's own default without it.
+    pub kube_version: Option<String>,
+    /// APIs of the server, `group/version` and `group/version/Kind`; Helm adds those that it knows itself.
+    pub api_versions: Vec<String>,
+    /// The release and its namespace.
+    pub release: ReleaseName,
+}
+
+/// One step of the work, for whoever waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progressed {
+    /// Steps done.
+    pub done: usize,
+    /// Steps in all, as far as is known now.
+    pub total: usize,
+    /// What was done last.
+    pub what: String,
+}
+
+/// Hears of each step. Called from the task that works, so it must not block.
+pub type Progress = Arc<dyn Fn(Progressed) + Send + Sync>;
+
+/// Makes previews with one helm.
+#[derive(Clone)]
+pub struct Preview {
+    /// The binary, with [`crate::runner::Cluster::None`] and no stub.
+    pub helm: Helm,
+    /// Deadline of one render, and what stops it. Dropping the future stops all of its helms too.
+    pub control: Control,
+    /// Who wants to hear how far it is.
+    pub progress: Option<Progress>,
+    /// Folder in which the classing of overrides keeps what it found; it keeps nothing without one.
+    pub cache: Option<PathBuf>,
+}
+
+/// Helm's own time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Took {
+    /// The slowest render of the old version.
+    pub old: Duration,
+    /// The slowest render of the new version.
+    pub new: Duration,
+    /// All renders together, one after another.
+    pub all: Duration,
+    /// How many there were.
+    pub renders: usize,
+}
+
+/// A preview.
+#[derive(Debug, Clone, Default)]
+pub struct Previewed {
+    /// What a summary is made from.
+    pub input: Input,
+    /// Helm's part of the time.
+    pub took: Took,
+}
+
+impl Preview {
+    /// Renders both versions with these documents, in order, the last wins: everything of an [`Input`] but the classing of
+    /// overrides and the trial of names.
+    ///
+    /// # Errors
+    /// No helm, values that are none, a version that does not render with them.
+    pub async fn sides(
+        &self,
+        old: PreviewChart<'_>,
+        new: PreviewChart<'_>,
+        target: &PreviewTarget,
+        documents: &[(String, String)],
+    ) -> Result<Previewed, PreviewError> {
+        let given = merged(documents)?;
+        let renderer = Renderer::new(&self.helm, &self.control, target, old, new).await?;
+        let (was, will) = self.drawn(&renderer, old, new, target, documents, &given).await?;
+        Ok(previewed(was, will, target, documents))
+    }
+
+    async fn drawn(
+        &self,
+        renderer: &Renderer,
+        old: PreviewChart<'_>,
+        new: PreviewChart<'_>,
+        target: &PreviewTarget,
+        documents: &[(String, String)],
+        given: &Value,
+    ) -> Result<(Drawn, Drawn), PreviewError> {
+        let draw = |which, chart| self.draw(renderer, which, chart, target, documents, given);
+        tokio::try_join!(draw(Which::Old, old), draw(Which::New, new))
+    }
+
+    async fn draw(
+        &self,
+        renderer: &Renderer,
+        which: Which,
+        chart: PreviewChart<'_>,
+        target: &PreviewTarget,
+        documents: &[(String, String)],
+        given: &Value,
+    ) -> Result<Drawn, PreviewError> {
+        let (archive, values) = (chart.archive.clone(), given.clone());
+        // Reading CRDs is the longest part of our own work: it goes beside helm's.
+        let still = tokio::task::spawn_blocking(move || side::still(&archive, &values));
+        let renders = self.twice(renderer, which, chart, target, documents, given).await?;
+        let (side, odd) = still.await.map_err(|_| PreviewError::Ended)?;
+        let (archive, values, namespace) = (chart.archive.clone(), given.clone(), target.release.namespace().to_owned());
+        let finish = move || finish(side, odd, renders, &archive, &values, &namespace);
+        tokio::task::spawn_blocking(finish).await.map_err(|_| PreviewError::Ended)
+    }
+
+    /// Both renders of a side; outside of the chart's Kubernetes range with a version inside.
+    async fn twice(
+        &self,
+        renderer: &Renderer,
+        which: Which,
+        chart: PreviewChart<'_>,
+        target: &PreviewTarget,
+        documents: &[(String, String)],
+        given: &Value,
+    ) -> Result<Renders, PreviewError> {
+        let bytes: Vec<&[u8]> = documents.iter().map(|(_, text)| text.as_bytes()).collect();
+        let clock = asks_for_the_time(chart.archive, documents);
+        let mut version = target.kube_version.clone();
+        let mut instead = None;
+        loop {
+            let later = async {
+                if clock {
+                    tokio::time::sleep(CLOCK_STEP).await;
+                }
+                renderer.render(which, version.as_deref(), &bytes).await
+            };
+            let ((first, one), (second, two)) = tokio::join!(renderer.render(which, version.as_deref(), &bytes), later);
+            let refused = match (first, second) {
+                (Ok(first), Ok(second)) => return Ok(Renders { first, second, took: [one, two], instead }),
+                (Err(error), _) | (_, Err(error)) => error,
+            };
+            let again = inside(&refused, chart, version.as_deref(), given).filter(|_| instead.is_none());
+            let Some(found) = again else { return Err(refusal(refused, which, chart, given)) };
+            instead = Some((version.clone(), found.clone()));
+            version = Some(found);
+        }
+    }
+}
+
+/// A version inside the chart's range, when it was the range that helm refused.
+fn inside(error: &HelmError, chart: PreviewChart<'_>, wanted: Option<&str>, given: &Value) -> Option<String> {
+    let HelmError::Failed { stderr_tail, .. } = error else { return None };
+    let refused = words::read(stderr_tail, &chart.archive.metadata.name, given) == Refusal::KubeVersion;
+    range::inside(chart.archive.metadata.kube_version.as_deref().filter(|_| refused)?, wanted)
+}
+
+fn refusal(error: HelmError, which: Which, chart: PreviewChart<'_>, given: &Value) -> PreviewError {
+    let name = chart.name();
+    let stderr = match &error {
+        HelmError::Failed { stderr_tail, .. } => stderr_tail,
+        HelmError::NotFound { path } => return PreviewError::NoHelm { path: path.clone() },
+        _ => return PreviewError::Helm { which, chart: name, source: error },
+    };
+    match words::read(stderr, &chart.archive.metadata.name, given) {
+        Refusal::Schema(keys) => PreviewError::Schema { which, chart: name, keys },
+        Refusal::Render(template, words) => PreviewError::DoesNotRender { which, chart: name, template, words },
+        Refusal::KubeVersion => {
+            let range = chart.archive.metadata.kube_version.clone().unwrap_or_default();
+            let words = format!("it takes Kubernetes {range}, and no version is known that it takes");
+            PreviewError::DoesNotRender { which, chart: name, template: None, words }
+        }
+    }
+}
+
+fn merged(documents: &[(String, String)]) -> Result<Value, PreviewError> {
+    let mut layers = Vec::new();
+    for (name, text) in documents {
+        let value = Value::Object(parse_values(name, text).map_err(PreviewError::Values)?);
+        layers.push(Layer { name: name.clone(), value });
+    }
+    Ok(merge(&layers).value)
+}
+
+/// Whether a template of the chart or of a chart in it asks for the time; values count, for `tpl` makes templates of them.
+fn asks_for_the_time(archive: &ChartArchive, documents: &[(String, String)]) -> bool {
+    let of = |files: &crate::archive::Files| files.values().any(|data| std::str::from_utf8(data).is_ok_and(random::asks_for_the_time));
+    fn below(subs: &[crate::archive::Subchart], of: &dyn Fn(&crate::archive::Files) -> bool) -> bool {
+        // Folders in `charts/` are among the files of the chart around them; packed ones are not.
+        subs.iter().any(|sub| of(&sub.files) || below(&sub.subcharts, of))
+    }
+    documents.iter().any(|(_, text)| random::asks_for_the_time(text)) || of(&archive.files) || below(&archive.subcharts, &of)
+}
+
+struct Renders {
+    first: String,
+    second: String,
+    took: [Duration; 2],
+    /// The version that was asked for, and the one inside the chart's range that was taken instead.
+    instead: Option<(Option<String>, String)>,
+}
+
+/// A side, and what could not be known of it.
+struct Drawn {
+    side: Side,
+    took: [Duration; 2],
+    odd: Vec<(String, String)>,
+    unsteady: Vec<String>,
+    instead: Option<(Option<String>, String)>,
+}
+
+fn finish(side: Side, mut odd: Vec<(String, String)>, renders: Renders, archive: &ChartArchive, given: &Value, namespace: &str) -> Drawn {
+    let record_bytes = crate::record::estimate_size(archive, given, &renders.first).ok().and_then(|bytes| u64::try_from(bytes).ok());
+    let (objects, random, unsteady) = read(&renders, &mut odd, namespace);
+    let (objects, hooks) = side::sort(objects);
+    let side = Side { objects, hooks, random, record_bytes, ..side };
+    Drawn { side, took: renders.took, odd, unsteady, instead: renders.instead }
+}
+
+fn read(renders: &Renders, odd: &mut Vec<(String, String)>, namespace: &str) -> (Vec<Rendered>, Vec<RandomField>, Vec<String>) {
+    let first = manifest::rendered(&renders.first);
+    odd.extend(first.odd);
+    if renders.first == renders.second {
+        return (first.objects, Vec::new(), Vec::new());
+    }
+    let second = manifest::rendered(&renders.second);
+    let steady = random::steady(first.objects, second.objects, &|value| object_ref(value, namespace).to_string());
+    (steady.objects, steady.random, steady.unsteady)
+}
+
+fn previewed(old: Drawn, new: Drawn, target: &PreviewTarget, documents: &[(String, String)]) -> Previewed {
+    let times = old.took.iter().chain(&new.took);
+    let took = Took {
+        old: old.took.into_iter().max().unwrap_or_default(),
+        new: new.took.into_iter().max().unwrap_or_default(),
+        all: times.sum(),
+        renders: 4,
+    };
+    let not_checked = [(Which::Old, &old), (Which::New, &new)].into_iter().flat_map(|(which, drawn)| not_checked(which, drawn)).collect();
+    let input = Input {
+        old: old.side,
+        new: new.side,
+        target: Target {
+            from: target.from.clone(),
+            kube_version: target.kube_version.clone(),
+            api_versions: target.api_versions.clone(),
+            release: target.release.name().to_owned(),
+            namespace: target.release.namespace().to_owned(),
+        },
+        documents: documents.iter().map(|(name, _)| name.clone()).collect(),
+        not_checked,
+        ..Input::default()
+    };
+    Previewed { input, took }
+}
+
+fn not_checked(which: Which, drawn: &Drawn) -> Vec<NotChecked> {
+    let mut out = Vec::new();
+    if let Some((wanted, taken)) = &drawn.instead {
+        let range = drawn.side.chart.kube_version.as_deref().unwrap_or_default();
+        let wanted = wanted.as_deref().unwrap_or("helm's default version");
+        out.push(NotChecked {
+            what: format!("what the {which} version renders for Kubernetes {wanted}"),
+            why: format!("the chart takes {range} only, so it was rendered for {taken}"),
+            next: "give the version that the cluster will have with --kube-version".to_owned(),
+        });
+    }
+    for (source, (count, what)) in manifest::odd_by_source(&drawn.odd) {
+        let documents = if count == 1 { "a document".to_owned() } else { format!("{count} documents") };
+        out.push(NotChecked { what: format!("{documents} of {source} in the {which} version"), why: what.to_owned(), next: String::new() });
+    }
+    for source in &drawn.unsteady {
+        out.push(NotChecked {
+            what: format!("objects of {source} in the {which} version"),
+            why: "it makes another set of objects each time that it is rendered".to_owned(),
+            next: String::new(),
+        });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! What is different each time a chart is rendered: passwords, certificates, times. It says nothing about a change between
+//! versions, so it is taken out and named.
+
+use std::collections::BTreeMap;
+
+use groundswell_change::compare::{Step, path_text};
+use groundswell_change::input::{RandomField, Rendered};
+use serde_json::Value;
+
+/// Stands where a random text stood. The same on both sides, so that two random fields are equal; and where only one side is
+/// random, the change to or from it is still seen.
+pub const RANDOM: &str = "(random)";
+
+/// What two renders of the same have in common.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Steady {
+    pub(super) objects: Vec<Rendered>,
+    pub(super) random: Vec<RandomField>,
+    /// Templates that give another set of objects each time.
+    pub(super) unsteady: Vec<String>,
+}
+
+/// Lays two renders against each other. Objects are matched by source, kind and name; what is left over of a source in equal
+/// numbers has a random name and is matched in order.
+pub(super) fn steady(first: Vec<Rendered>, second: Vec<Rendered>, name: &dyn Fn(&Value) -> String) -> Steady {
+    if first == second {
+        return Steady { objects: first, ..Steady::default() };
+    }
+    let mut others: BTreeMap<(String, String), Vec<Rendered>> = BTreeMap::new();
+    for object in second.into_iter().rev() {
+        others.entry((object.source.clone(), name(&object.value))).or_default().push(object);
+    }
+    let (mut out, mut single) = (Steady::default(), Vec::new());
+    let mut slots: Vec<Option<Rendered>> = Vec::with_capacity(first.len());
+    for mut object in first {
+        let named = name(&object.value);
+        match others.get_mut(&(object.source.clone(), named.clone())).and_then(Vec::pop) {
+            Some(other) => {
+                blank(&mut object.value, &other.value, &named, &mut out.random);
+                slots.push(Some(object));
+            }
+            None => {
+                single.push((slots.len(), object));
+                slots.push(None);
+            }
+        }
+    }
+    let mut left: BTreeMap<(String, String), Vec<Rendered>> = BTreeMap::new();
+    for object in others.into_values().flatten() {
+        left.entry((object.source.clone(), kind(&object.value))).or_default().push(object);
+    }
+    let mut wanted: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for (_, object) in &single {
+        *wanted.entry((object.source.clone(), kind(&object.value))).or_default() += 1;
+    }
+    let same = |key: &(String, String)| wanted.get(key).copied().unwrap_or(0) == left.get(key).map_or(0, Vec::len);
+    out.unsteady = wanted.keys().chain(left.keys()).filter(|key| !same(key)).map(|(source, _)| source.clone()).collect();
+    out.unsteady.sort();
+    out.unsteady.dedup();
+    for (slot, mut object) in single {
+        let key = (object.source.clone(), kind(&object.value));
+        if out.unsteady.contains(&key.0) {
+            continue;
+        }
+        let Some(other) = left.get_mut(&key).and_then(Vec::pop) else { continue };
+        blank_name(&mut object.value, &other.value);
+        let named = name(&object.value);
+        out.random.push(RandomField { object: named.clone(), path: "metadata.name".to_owned() });
+        let mut other = other.value;
+        other["metadata"]["name"] = object.value["metadata"]["name"].clone();
+        blank(&mut object.value, &other, &named, &mut out.random);
+        slots[slot] = Some(object);
+    }
+    out.objects = slots.into_iter().flatten().collect();
+    out
+}
+
+fn kind(value: &Value) -> String {
+    value["kind"].as_str().unwrap_or_default().to_owned()
+}
+
+/// `job-x7f2k` and `job-9q1mz` are both `job-(random)`.
+fn blank_name(value: &mut Value, other: &Value) {
+    let (Some(a), Some(b)) = (value["metadata"]["name"].as_str(), other["metadata"]["name"].as_str()) else { return };
+    // Up to a separator: two random words may begin alike by chance.
+    let alike = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let keep = a.get(..alike).and_then(|head| head.rfind(['-', '.'])).map_or(0, |at| at + 1);
+    value["metadata"]["name"] = Value::String(format!("{}{RANDOM}", &a[..keep]));
+}
+
+fn blank(value: &mut Value, other: &Value, object: &str, random: &mut Vec<RandomField>) {
+    blank_at(value, other, &mut Vec::new(), &mut |path| {
+        random.push(RandomField { object: object.to_owned(), path: path_text(path) });
+    });
+}
+
+fn blank_at(value: &mut Value, other: &Value, path: &mut Vec<Step>, found: &mut dyn FnMut(&[Step])) {
+    if value == other {
+        return;
+    }
+    match (value, other) {
+        (Value::Object(map), Value::Object(others)) => {
+            let gone: Vec<String> = others.keys().filter(|key| !map.contains_key(*key)).cloned().collect();
+            for key in gone {
+                // A key that is there only sometimes is taken for there, so that both sides have it alike.
+                map.insert(key.clone(), RANDOM.into());
+                path.push(Step::Key(key));
+                found(path);
+                path.pop();
+            }
+            for (key, value) in map {
+                if value.as_str() == Some(RANDOM) {
+                    continue;
+                }
+                path.push(Step::Key(key.clone()));
+                match others.get(key) {
+                    Some(other) => blank_at(value, other, path, found),
+                    None => replace(value, path, found),
+                }
+                path.pop();
+            }
+        }
+        (Value::Array(items), Value::Array(others)) if items.len() == others.len() => {
+            for (index, (value, other)) in items.iter_mut().zip(others).enumerate() {
+                path.push(Step::Index(index));
+                blank_at(value, other, path, found);
+                path.pop();
+            }
+        }
+        (Value::String(text), Value::String(other)) if text.contains('\n') && text.lines().count() == other.lines().count() => {
+            *text = blank_lines(text, other);
+            found(path);
+        }
+        (value, _) => replace(value, path, found),
+    }
+}
+
+fn replace(value: &mut Value, path: &[Step], found: &mut dyn FnMut(&[Step])) {
+    *value = RANDOM.into();
+    found(path);
+}
+
+/// A file in a ConfigMap, or a certificate: the lines that differ go, the others stay comparable.
+fn blank_lines(text: &str, other: &str) -> String {
+    let line = |(a, b): (&str, &str)| if a == b { a.to_owned() } else { RANDOM.to_owned() };
+    let mut out: String = text.lines().zip(other.lines()).map(line).collect::<Vec<_>>().join("\n");
+    if text.ends_with('\n') {
+        out.push('\n');
+    }
+    out
+}
+
+/// Words in template actions whose answer depends on the clock.
+const CLOCK_WORDS: [&str; 7] = ["now", "ago", "date", "dateInZone", "date_in_zone", "htmlDate", "htmlDateInZone"];
+
+/// Whether a template, or values that may be templates, ask for the time: then two renders in the same second tell nothing.
+pub(super) fn asks_for_the_time(text: &str) -> bool {
+    text.split("{{").skip(1).any(|action| {
+        let action = action.split("}}").next().unwrap_or_default();
+        action.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).any(|word| CLOCK_WORDS.contains(&word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(name: &str, rest: &Value) -> Rendered {
+        let mut value = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}});
+        value.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        Rendered { source: "c/templates/s.yaml".into(), value }
+    }
+
+    fn name(value: &Value) -> String {
+        format!("{}/{}", value["kind"].as_str().unwrap(), value["metadata"]["name"].as_str().unwrap())
+    }
+
+    fn paths(steady: &Steady) -> Vec<String> {
+        steady.random.iter().map(|field| format!("{} {}", field.object, field.path)).collect()
+    }
+
+    #[test]
+    fn fields_that_differ_are_blanked_and_named() {
+        let one =
+            object("a", &json!({"data": {"p": "eA==", "user": "cm9vdA=="}, "list": [{"x": 1, "y": 2}], "lines": "a\nb\nc\n", "only": 1}));
+        let two = object("a", &json!({"data": {"p": "eQ==", "user": "cm9vdA=="}, "list": [{"x": 1, "y": 3}], "lines": "a\nB\nc\n"}));
+        let steady = steady(vec![one], vec![two], &name);
+        assert_eq!(paths(&steady), ["Secret/a data.p", "Secret/a list[0].y", "Secret/a lines", "Secret/a only"]);
+        let value = &steady.objects[0].value;
+        assert_eq!(value["data"], json!({"p": RANDOM, "user": "cm9vdA=="}));
+        assert_eq!(value["lines"], "a\n(random)\nc\n");
+        assert_eq!(value["list"][0], json!({"x": 1, "y": RANDOM}));
+    }
+
+    #[test]
+    fn random_names_are_matched_and_other_sets_are_said() {
+        let given = |names: &[&str]| names.iter().map(|n| object(n, &json!({}))).collect::<Vec<_>>();
+        let named = steady(given(&["fix", "job-ab1"]), given(&["fix", "job-ab2"]), &name);
+        assert_eq!(paths(&named), ["Secret/job-(random) metadata.name"]);
+        assert!(named.unsteady.is_empty() && named.objects.len() == 2);
+        let sets = steady(given(&["fix", "x", "y"]), given(&["fix", "z"]), &name);
+        assert_eq!(sets.unsteady, ["c/templates/s.yaml"]);
+        assert_eq!(sets.objects.len(), 1);
+    }
+
+    #[test]
+    fn the_clock_is_found_in_actions_only() {
+        assert!(asks_for_the_time("a: {{ now | unixEpoch }}"));
+        assert!(asks_for_the_time("{{- $d := dateInZone \"x\" . \"UTC\" -}}"));
+        assert!(!asks_for_the_time("# now\na: {{ .Values.now }} now"));
+    }
+}

@@ -1,0 +1,79 @@
+//! Renders by the real helm, a bounded number at a time.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+
+use super::error::{PreviewError, Which};
+use super::{PreviewChart, PreviewTarget};
+use crate::runner::{Control, Helm, HelmError, Template};
+
+/// Helm calls at the same time: each keeps one core busy.
+fn slots() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Both archives on disk, gone when dropped, and how they are rendered.
+pub(super) struct Renderer {
+    helm: Helm,
+    control: Control,
+    target: PreviewTarget,
+    old: PathBuf,
+    new: PathBuf,
+    slots: Arc<Semaphore>,
+    _folder: TempDir,
+}
+
+impl Renderer {
+    pub(super) async fn new(
+        helm: &Helm,
+        control: &Control,
+        target: &PreviewTarget,
+        old: PreviewChart<'_>,
+        new: PreviewChart<'_>,
+    ) -> Result<Self, PreviewError> {
+        let absent = |source, chart: PreviewChart<'_>| match source {
+            HelmError::NotFound { path } => PreviewError::NoHelm { path },
+            source => PreviewError::Helm { which: Which::Old, chart: chart.name(), source },
+        };
+        helm.prepare().await.map_err(|source| absent(source, old))?;
+        let work = helm.home.join("work");
+        let refused = |source| PreviewError::Folder { path: work.clone(), source };
+        // In helm's own folder, which is ours alone.
+        let folder = tempfile::Builder::new().prefix("preview-").tempdir_in(&work).map_err(refused)?;
+        let (old_path, new_path) = (folder.path().join("old.tgz"), folder.path().join("new.tgz"));
+        for (path, chart) in [(&old_path, old), (&new_path, new)] {
+            tokio::fs::write(path, chart.bytes).await.map_err(|source| PreviewError::Folder { path: path.clone(), source })?;
+        }
+        let slots = Arc::new(Semaphore::new(slots()));
+        Ok(Self {
+            helm: helm.clone(),
+            control: control.clone(),
+            target: target.clone(),
+            old: old_path,
+            new: new_path,
+            slots,
+            _folder: folder,
+        })
+    }
+
+    fn chart(&self, which: Which) -> &Path {
+        match which {
+            Which::Old => &self.old,
+            Which::New => &self.new,
+        }
+    }
+
+    /// Renders one side with these documents. The time is helm's own, without the wait for its turn.
+    pub(super) async fn render(&self, which: Which, kube_version: Option<&str>, values: &[&[u8]]) -> (Result<String, HelmError>, Duration) {
+        // The semaphore is never closed; were it, the render would only be less bounded.
+        let _turn = self.slots.acquire().await;
+        let template = Template { values, kube_version, api_versions: &self.target.api_versions, is_upgrade: true, ..Template::default() };
+        let start = Instant::now();
+        let text = self.helm.template(&self.target.release, self.chart(which), &template, &self.control).await;
+        (text, start.elapsed())
+    }
+}
