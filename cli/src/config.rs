@@ -24,6 +24,30 @@ pub(crate) struct File {
     current_context: Option<String>,
     #[serde(default)]
     contexts: BTreeMap<String, Context>,
+    /// Where charts come from.
+    #[serde(default)]
+    pub(crate) repositories: Vec<Repository>,
+}
+
+/// One chart repository or registry.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Repository {
+    /// What stands before the slash in `REPO/CHART`.
+    pub(crate) name: String,
+    /// `https://HOST/PATH` or `oci://HOST/PATH`. What follows is for this origin alone.
+    pub(crate) url: String,
+    pub(crate) username: Option<String>,
+    pub(crate) password_file: Option<PathBuf>,
+    /// Environment variable that holds the password.
+    pub(crate) password_env: Option<String>,
+    pub(crate) ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) plain_http: bool,
+    #[serde(default)]
+    pub(crate) insecure_skip_tls_verify: bool,
+    /// Another origin that is sent the credentials, when the registry asks for a token from there.
+    pub(crate) token_url: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -124,6 +148,11 @@ pub(crate) fn read_file(env: impl Fn(&str) -> Option<String>) -> Result<File> {
     let folder = path.parent().unwrap_or(Path::new(""));
     for context in file.contexts.values_mut() {
         for path in [&mut context.token_file, &mut context.ca_file].into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
+    }
+    for repository in &mut file.repositories {
+        for path in [&mut repository.password_file, &mut repository.ca_file].into_iter().flatten() {
             *path = folder.join(&*path);
         }
     }

@@ -12,6 +12,9 @@ use flate2::{Compression, GzBuilder};
 use crate::archive::{ArchiveError, ChartArchive, Limits};
 use ignore::Rules;
 
+/// What `chart pull` leaves in a folder about where it came from; never packed.
+pub const PULL_RECORD: &str = ".groundswell-chart.json";
+
 /// Why a folder could not be packed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

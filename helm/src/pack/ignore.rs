@@ -14,7 +14,7 @@ pub(super) struct Rules {
 }
 
 impl Default for Rules {
-    /// Helm's own rule: files in `templates/` that begin with a dot.
+    /// Helm's own rule (files in `templates/` that begin with a dot), and one of ours.
     fn default() -> Self {
         let mut rules = Self { patterns: Vec::new() };
         rules.add_defaults();
@@ -34,7 +34,11 @@ impl Rules {
     }
 
     fn add_defaults(&mut self) {
-        self.patterns.push(Pattern { glob: "templates/.?*".chars().collect(), negate: false, folder: false, whole_path: true });
+        let mut add =
+            |glob: &str| self.patterns.push(Pattern { glob: glob.chars().collect(), negate: false, folder: false, whole_path: true });
+        add("templates/.?*");
+        // What `chart pull` notes down about a folder is not of the chart.
+        add(super::PULL_RECORD);
     }
 
     fn add(&mut self, line: &str) -> Result<(), &'static str> {

@@ -77,9 +77,7 @@ pub fn read_docker_config(path: &Path, keyring: &mut Keyring) -> Result<(), Dock
     for (key, entry) in config.auths {
         let host = docker_host(&key);
         let pair = match (entry.auth.filter(|auth| !auth.is_empty()), entry.username, entry.password) {
-            (Some(auth), ..) => {
-                Some(decode(&auth).ok_or_else(|| DockerConfigError::Auth { path: path.to_owned(), host: host.clone() })?)
-            }
+            (Some(auth), ..) => Some(decode(&auth).ok_or_else(|| DockerConfigError::Auth { path: path.to_owned(), host: host.clone() })?),
             (None, Some(username), Some(password)) => Some((username, password)),
             _ => None,
         };

@@ -285,11 +285,15 @@ impl FetchError {
                     .to_owned()
             }
             Self::NotFound { .. } => "check the address: --repo is what stands before /index.yaml".to_owned(),
-            Self::Status { .. } | Self::Busy { .. } | Self::Slow { .. } => "try again later; what is in the cache is had with --offline".to_owned(),
+            Self::Status { .. } | Self::Busy { .. } | Self::Slow { .. } => {
+                "try again later; what is in the cache is had with --offline".to_owned()
+            }
             Self::Unreachable { reason, .. } if reason.contains("InvalidContentType") || reason.contains("corrupt message") => {
                 "the server speaks plain http where TLS was expected: --plain-http, if that is meant".to_owned()
             }
-            Self::Unreachable { .. } => "check the address and the way there (HTTPS_PROXY); what is in the cache is had with --offline".to_owned(),
+            Self::Unreachable { .. } => {
+                "check the address and the way there (HTTPS_PROXY); what is in the cache is had with --offline".to_owned()
+            }
             Self::Certificate { .. } => "name the CA's certificates with --repo-ca-file or caFile in the configuration".to_owned(),
             Self::PlainHttp { .. } => "write https://, or say --plain-http (plainHttp: true in the configuration)".to_owned(),
             Self::BadRedirect { .. } | Self::TooManyRedirects { .. } | Self::Inside { .. } => {
@@ -303,7 +307,8 @@ impl FetchError {
             }
             Self::OnlyPrereleases { latest, .. } => format!("--devel takes them too; the newest is {latest}"),
             Self::Digest { .. } => {
-                "do not use it: a repository that was refreshed in the middle passes by itself, anything else is for its owner to explain".to_owned()
+                "do not use it: a repository that was refreshed in the middle passes by itself, anything else is for its owner to explain"
+                    .to_owned()
             }
             Self::Provenance { .. } => "do not use it before the chart's owner has explained it".to_owned(),
             Self::WrongContent { .. } => "check the address; a login page answers like this too".to_owned(),

@@ -1,8 +1,8 @@
 //! Charts on disk.
 
+use super::Arrived;
 use super::error::FetchError;
 use super::limits::Limits;
-use super::Arrived;
 use crate::pack;
 use std::fs::File;
 use std::io::Read as _;
@@ -52,10 +52,7 @@ fn read(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>, FetchErr
     Ok(bytes)
 }
 
-async fn blocking<T: Send + 'static>(
-    path: &Path,
-    work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
-) -> Result<T, FetchError> {
+async fn blocking<T: Send + 'static>(path: &Path, work: impl FnOnce() -> Result<T, FetchError> + Send + 'static) -> Result<T, FetchError> {
     let failed = |error| FetchError::Read { path: path.to_owned(), source: std::io::Error::other(error) };
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }

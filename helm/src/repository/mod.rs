@@ -8,6 +8,7 @@ mod chart_repository;
 mod credentials;
 mod docker;
 mod error;
+pub mod folder;
 mod http;
 mod index;
 mod limits;
@@ -29,6 +30,7 @@ pub use origin::{Origin, shown};
 pub use pace::{Pace, RealPace};
 pub use provenance::Provenance;
 pub use reference::{Naming, OciReference, Reference, ReferenceError, is_digest, repository_url};
+pub use reqwest::Url;
 
 use crate::archive::{ChartArchive, digest_hex};
 use cache::Remembered;
@@ -253,7 +255,9 @@ async fn checked(arrived: Arrived, ask: &Ask) -> Result<Pulled, FetchError> {
     let read = tokio::task::spawn_blocking(move || (ChartArchive::read(&arrived.bytes), arrived.bytes)).await;
     let (archive, bytes) = match read {
         Ok((archive, bytes)) => (archive, bytes),
-        Err(_) => return Err(FetchError::WrongContent { url: origin, expected: "a chart archive", reason: "it cannot be read".to_owned() }),
+        Err(_) => {
+            return Err(FetchError::WrongContent { url: origin, expected: "a chart archive", reason: "it cannot be read".to_owned() });
+        }
     };
     let mut vouched = arrived.vouched;
     if let Some(expected) = &ask.digest {
@@ -279,9 +283,7 @@ async fn checked(arrived: Arrived, ask: &Ask) -> Result<Pulled, FetchError> {
         return Err(FetchError::WrongChart { origin, expected, got: words(Some(name.clone()), Some(version.clone())) });
     }
     let provenance = match arrived.provenance {
-        Some((text, url)) => {
-            Some(provenance::read(&text, &archive.digest).map_err(|reason| FetchError::Provenance { url, reason })?)
-        }
+        Some((text, url)) => Some(provenance::read(&text, &archive.digest).map_err(|reason| FetchError::Provenance { url, reason })?),
         None => None,
     };
     Ok(Pulled {

@@ -253,7 +253,12 @@ fn oci(text: &str, version: Option<&str>) -> Result<OciReference, ReferenceError
         return Err(refuse(format!("{tag:?} is no tag")));
     }
     let version = one_version(text, tag.as_deref(), version)?;
-    Ok(OciReference { registry: registry.to_ascii_lowercase(), repository: repository.to_owned(), version, digest: digest.map(str::to_owned) })
+    Ok(OciReference {
+        registry: registry.to_ascii_lowercase(),
+        repository: repository.to_owned(),
+        version,
+        digest: digest.map(str::to_owned),
+    })
 }
 
 /// Whether a text is `sha256:` and 64 lower-case hex digits.

@@ -177,10 +177,10 @@ impl<'s> Session<'s> {
             Ok(Ok(response)) => response,
         };
         let (status, headers) = (response.status(), response.headers().clone());
-        let keep = body::Keep { what: want.what, limit: if status.is_success() { want.limit } else { limits.small }, cut: !status.is_success() };
+        let keep =
+            body::Keep { what: want.what, limit: if status.is_success() { want.limit } else { limits.small }, cut: !status.is_success() };
         let body = body::read(response, url, &keep, self.settings, attempt).await?;
-        let mut answer =
-            Answer { status, headers, body, url: url.clone(), with_credentials: authorization.is_some(), attempts: attempt };
+        let mut answer = Answer { status, headers, body, url: url.clone(), with_credentials: authorization.is_some(), attempts: attempt };
         if let Some(header) = authorization.filter(|_| !status.is_success()) {
             answer.body = header.secret.scrub(&String::from_utf8_lossy(&answer.body)).into_bytes();
         }

@@ -64,10 +64,9 @@ impl<'s> Registry<'s> {
             return Ok(Some(credentials));
         }
         let found = self.settings().keyring.docker(&self.reference.registry);
-        found.map(|found| found.cloned()).map_err(|helper| FetchError::CredentialHelper {
-            registry: self.reference.registry.clone(),
-            helper: helper.helper,
-        })
+        found
+            .map(|found| found.cloned())
+            .map_err(|helper| FetchError::CredentialHelper { registry: self.reference.registry.clone(), helper: helper.helper })
     }
 
     /// A token for this chart, for user and password where there are any and they may go there.

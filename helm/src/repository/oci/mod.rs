@@ -17,9 +17,8 @@ use super::{Arrived, Ask, Settings, same_digest};
 use crate::archive::digest_hex;
 use auth::Registry;
 use manifest::{Layer, Manifest};
-use reqwest::header::LINK;
 use reqwest::Url;
-
+use reqwest::header::LINK;
 
 /// Gets a chart.
 pub(super) async fn fetch(settings: &Settings, reference: &OciReference, ask: &Ask) -> Result<Arrived, FetchError> {
@@ -103,7 +102,8 @@ async fn chosen(registry: &Registry<'_>, reference: &OciReference, ask: &Ask) ->
 
 /// Why there is no manifest: which tags there are says what was meant.
 async fn missing(registry: &Registry<'_>, reference: &OciReference, ask: &Ask) -> FetchError {
-    let unknown = || FetchError::UnknownChart { repository: reference.registry.clone(), name: reference.repository.clone(), near: Vec::new() };
+    let unknown =
+        || FetchError::UnknownChart { repository: reference.registry.clone(), name: reference.repository.clone(), near: Vec::new() };
     match chosen(registry, reference, ask).await {
         Err(FetchError::NotFound { .. }) => unknown(),
         Err(error) => error,

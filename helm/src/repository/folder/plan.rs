@@ -1,0 +1,80 @@
+//! What the new folder will hold.
+
+use super::{FolderError, Local, LocalChange, Node, RECORD, Tree};
+use crate::archive::Files;
+use std::collections::BTreeSet;
+
+/// What becomes of the operator's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Files that are carried over.
+    pub carried: BTreeSet<String>,
+    /// Files of the new archive that stay away, because they were deleted.
+    pub absent: BTreeSet<String>,
+    /// Of those carried over: what the new archive has too, with another content.
+    pub shadowed: BTreeSet<String>,
+    /// What nobody asked to keep.
+    pub lost: Vec<LocalChange>,
+}
+
+/// Applies `--keep` to what was found.
+///
+/// # Errors
+/// When a path is not in the folder, leads out of it, or cannot stand beside the new archive's files.
+pub fn plan(tree: &Tree, changes: &[LocalChange], keep: &[String], new: &Files) -> Result<Plan, FolderError> {
+    let mut plan = Plan::default();
+    let mut kept = Vec::new();
+    for given in keep {
+        let path = inside(given)?;
+        let refuse = |reason: String| FolderError::Keep { path: given.clone(), reason };
+        let mut found = false;
+        for (file, node) in tree.iter().filter(|(file, _)| covers(&path, file)) {
+            found = true;
+            match node {
+                Node::File(_) => plan.carried.insert(file.clone()),
+                Node::Link => return Err(refuse(format!("{file:?} is a symbolic link, which no chart can hold"))),
+                Node::Special => return Err(refuse(format!("{file:?} is neither file nor folder"))),
+            };
+        }
+        for change in changes.iter().filter(|change| change.kind == Local::Deleted && covers(&path, &change.path)) {
+            found = true;
+            plan.absent.insert(change.path.clone());
+        }
+        if !found {
+            return Err(refuse("there is nothing of that name in the folder".to_owned()));
+        }
+        kept.push(path);
+    }
+    for file in &plan.carried {
+        let clash = new.keys().find(|other| covers(file, other) && *other != file || covers(other, file) && *other != file);
+        if let Some(clash) = clash {
+            let reason = format!("the new chart has {clash:?}, and one of the two would have to be a folder");
+            return Err(FolderError::Keep { path: file.clone(), reason });
+        }
+    }
+    let differs = |file: &&String| match (new.get(*file), tree.get(*file)) {
+        (Some(data), Some(Node::File(hash))) => crate::archive::digest_hex(data) != *hash,
+        _ => false,
+    };
+    plan.shadowed = plan.carried.iter().filter(differs).cloned().collect();
+    plan.lost = changes.iter().filter(|change| !kept.iter().any(|path| covers(path, &change.path))).cloned().collect();
+    Ok(plan)
+}
+
+fn covers(path: &str, file: &str) -> bool {
+    file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A path as the listing writes it.
+fn inside(given: &str) -> Result<String, FolderError> {
+    let refuse = |reason: &str| Err(FolderError::Keep { path: given.to_owned(), reason: reason.to_owned() });
+    let parts: Vec<&str> = given.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if given.starts_with('/') || parts.contains(&"..") {
+        return refuse("it is not a path inside of the folder");
+    }
+    match parts.as_slice() {
+        [] => refuse("to keep all is not to pull"),
+        [only] if *only == RECORD => refuse("it is the record, which is written anew"),
+        _ => Ok(parts.join("/")),
+    }
+}

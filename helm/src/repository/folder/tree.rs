@@ -1,0 +1,75 @@
+//! What is in a folder.
+
+use super::{FolderError, RECORD, io};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Something in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A file, by the SHA-256 of its content.
+    File(String),
+    /// A symbolic link, which no chart has.
+    Link,
+    /// A device, pipe or socket.
+    Special,
+}
+
+/// All that is in a folder, by path with `/`, without the record and without empty folders.
+pub type Tree = BTreeMap<String, Node>;
+
+/// Twice what an archive may hold: whoever has more there means another folder.
+const MAX_ENTRIES: usize = 20_000;
+/// The same in bytes.
+const MAX_BYTES: u64 = 512 << 20;
+
+struct Room {
+    entries: usize,
+    bytes: u64,
+}
+
+/// Reads a folder. Links are not followed.
+pub(super) fn scan(folder: &Path) -> Result<Tree, FolderError> {
+    let mut tree = Tree::new();
+    walk(folder, folder, "", &mut tree, &mut Room { entries: MAX_ENTRIES, bytes: MAX_BYTES })?;
+    tree.remove(RECORD);
+    Ok(tree)
+}
+
+fn walk(top: &Path, folder: &Path, below: &str, tree: &mut Tree, room: &mut Room) -> Result<(), FolderError> {
+    let too_much = || FolderError::refused(top, "there is more in it than any chart has", "name the folder of one chart");
+    for entry in fs::read_dir(folder).map_err(io("cannot read", folder))? {
+        let entry = entry.map_err(io("cannot read", folder))?;
+        let path = entry.path();
+        room.entries = room.entries.checked_sub(1).ok_or_else(too_much)?;
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+            return Err(FolderError::refused(&path, "its name is not UTF-8, which no chart can hold", "move it away"));
+        };
+        let relative = if below.is_empty() { name } else { format!("{below}/{name}") };
+        let kind = entry.file_type().map_err(io("cannot read", &path))?;
+        if kind.is_dir() {
+            walk(top, &path, &relative, tree, room)?;
+            continue;
+        }
+        let node = if kind.is_symlink() {
+            Node::Link
+        } else if kind.is_file() {
+            let bytes = entry.metadata().map_err(io("cannot read", &path))?.len();
+            room.bytes = room.bytes.checked_sub(bytes).ok_or_else(too_much)?;
+            Node::File(hash(&path)?)
+        } else {
+            Node::Special
+        };
+        tree.insert(relative, node);
+    }
+    Ok(())
+}
+
+fn hash(path: &Path) -> Result<String, FolderError> {
+    let mut file = fs::File::open(path).map_err(io("cannot read", path))?;
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut file, &mut hasher).map_err(io("cannot read", path))?;
+    Ok(hex::encode(hasher.finalize()))
+}
