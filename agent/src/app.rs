@@ -12,7 +12,7 @@ use crate::fetch::Blobs;
 use crate::keeper::Keeper;
 use crate::log;
 use crate::retry::Delays;
-use crate::task::{Tenure, admin, lease, renew, session};
+use crate::task::{Tenure, admin, apis, lease, renew, session};
 use anyhow::Context as _;
 use clap::Parser as _;
 use groundswell_core::assignment::Target;
@@ -231,7 +231,7 @@ impl Process {
             board: self.board.clone(),
             helm: helm(&self.config.cluster, Some(stub(renewed)?))?,
             helm_version: self.helm_version.clone(),
-            kubernetes_version: self.kubernetes_version.clone(),
+            apis: apis::Apis::new(self.kubernetes_version.clone()),
             incarnation,
             identity: watch::Sender::new(identity),
             stop_helm: watch::Sender::new(false),
@@ -244,7 +244,7 @@ impl Process {
         for release in tenure.keeper.releases().await {
             tenure.attend(&release);
         }
-        for job in [Job::Session, Job::Renew] {
+        for job in [Job::Session, Job::Renew, Job::Apis] {
             tenure.tracker.spawn(job.run(tenure.clone()));
         }
         tokio::select! {
@@ -263,6 +263,7 @@ impl Process {
 enum Job {
     Session,
     Renew,
+    Apis,
 }
 
 impl Job {
@@ -272,6 +273,7 @@ impl Job {
             match self {
                 Self::Session => session::run(&tenure).await,
                 Self::Renew => renew::run(&tenure).await,
+                Self::Apis => apis::run(&tenure).await,
             }
         };
         let how = tokio::select! {
@@ -281,6 +283,7 @@ impl Job {
         let what = match self {
             Self::Session => "session",
             Self::Renew => "renew",
+            Self::Apis => "apis",
         };
         tenure.board.set_connected(false);
         tenure.ended(what, how);

@@ -4,6 +4,7 @@
 //! a shell gathers facts, calls [`planner::plan`] or [`agent::next`], and carries out what comes back.
 
 pub mod agent;
+pub mod apis;
 pub mod assignment;
 pub mod health;
 pub mod id;

@@ -18,3 +18,6 @@ pub mod v1 {
 pub const PROTOCOL_MAX: u32 = 1;
 /// The oldest protocol that this build speaks.
 pub const PROTOCOL_MIN: u32 = 1;
+
+/// What peers that have it tell each other in `features`: API lists by digest.
+pub const FEATURE_API_LIST: &str = "api-list";

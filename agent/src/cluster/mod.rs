@@ -1,5 +1,6 @@
 //! The Kubernetes API server of the agent's own cluster.
 
+pub(crate) mod apis;
 pub(crate) mod crds;
 pub(crate) mod lease;
 pub(crate) mod objects;

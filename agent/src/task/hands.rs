@@ -79,8 +79,8 @@ pub(super) async fn preflight(tenure: &Tenure, entry: &Entry) -> Preflight {
 async fn release_size(tenure: &Tenure, entry: &Entry, content: &Content, loaded: &Loaded) -> Option<usize> {
     let name = helm_name(entry).ok()?;
     let values: Vec<&[u8]> = loaded.values.iter().map(Vec::as_slice).collect();
-    let version = tenure.kubernetes_version.as_str();
-    let template = Template { values: &values, kube_version: Some(version), ..Template::default() };
+    let version = tenure.apis.found().kubernetes_version;
+    let template = Template { values: &values, kube_version: Some(&version), ..Template::default() };
     let chart = tenure.blobs.path(&content.chart.digest);
     let manifest = tenure.helm.template(&name, &chart, &template, &Control::new(RENDER)).await;
     let manifest = manifest.inspect_err(|error| tracing::debug!("no size estimate: {error}")).ok()?;
@@ -94,7 +94,12 @@ pub(super) async fn apply_crds(tenure: &Tenure, content: &Content) -> Crds {
         Err(why) => return Crds::Unavailable(why),
     };
     match crds::apply(&tenure.client, &loaded.archive.crds_for(&loaded.merged)).await {
-        Ok(notes) => Crds::Applied { notes },
+        Ok(notes) => {
+            if !notes.is_empty() {
+                tenure.apis.look_again();
+            }
+            Crds::Applied { notes }
+        }
         Err(CrdError::Refused(why)) => Crds::Failed(why),
         Err(CrdError::Unavailable(why)) => Crds::Unavailable(why),
     }
@@ -107,7 +112,10 @@ fn helm_name(entry: &Entry) -> Result<ReleaseName, HelmError> {
 /// Runs helm. `None`: it was stopped from outside, and the history will tell what it left behind.
 pub(super) async fn run_helm(tenure: &Tenure, entry: &Entry, call: &HelmCall, marker: Marker) -> Option<HelmEnd> {
     let end = |error: Option<String>| Some(HelmEnd { marker, error });
-    match call_helm(tenure, entry, call, marker).await {
+    let called = call_helm(tenure, entry, call, marker).await;
+    // Templates may hold CRDs and API services too.
+    tenure.apis.look_again();
+    match called {
         Ok(()) => end(None),
         Err(HelmError::ReleaseNotFound { .. }) if *call == HelmCall::Uninstall => end(None),
         Err(error @ (HelmError::Stopped { .. } | HelmError::LeaseLost { .. })) => {

@@ -1,6 +1,7 @@
 //! The jobs of a tenure: the time in which this process holds the Lease.
 
 pub(crate) mod admin;
+pub(crate) mod apis;
 pub(crate) mod hands;
 pub(crate) mod lease;
 pub(crate) mod renew;
@@ -37,7 +38,7 @@ pub(crate) struct Tenure {
     pub(crate) board: Arc<Board>,
     pub(crate) helm: Helm,
     pub(crate) helm_version: String,
-    pub(crate) kubernetes_version: String,
+    pub(crate) apis: apis::Apis,
     /// Random, new with each tenure.
     pub(crate) incarnation: String,
     pub(crate) identity: watch::Sender<Identity>,

@@ -1,5 +1,6 @@
 //! The session with the server: level-triggered, so that nothing depends on a message having arrived.
 
+use super::apis::Found;
 use super::{Tenure, now};
 use crate::cluster::FIELD_MANAGER;
 use crate::convert::{assignment_of, epoch, epoch_of};
@@ -12,11 +13,11 @@ use groundswell_core::time::Span;
 use groundswell_proto::v1::agent_message::Message as Say;
 use groundswell_proto::v1::server_message::Message as Hear;
 use groundswell_proto::v1::session_service_client::SessionServiceClient;
-use groundswell_proto::{PROTOCOL_MAX, PROTOCOL_MIN, v1};
+use groundswell_proto::{FEATURE_API_LIST, PROTOCOL_MAX, PROTOCOL_MIN, v1};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -74,7 +75,7 @@ async fn one(tenure: &Arc<Tenure>) -> anyhow::Result<End> {
         protocol_max: PROTOCOL_MAX,
         agent_version: env!("CARGO_PKG_VERSION").into(),
         incarnation: tenure.incarnation.clone(),
-        features: Vec::new(),
+        features: vec![FEATURE_API_LIST.into()],
     };
     out.send(said(Say::Hello(hello))).await?;
     let opening = async {
@@ -94,7 +95,8 @@ async fn one(tenure: &Arc<Tenure>) -> anyhow::Result<End> {
     }
     tracing::info!(cluster = %identity.cluster, server = welcome.server_version, protocol = welcome.protocol, "session opened");
     tenure.board.set_channel(Some(channel));
-    let mut session = Session { tenure, out, hears, sent: 0, unanswered: 0, beat: 0, move_at: None };
+    let lists = welcome.features.iter().any(|feature| feature == FEATURE_API_LIST);
+    let mut session = Session { tenure, out, hears, sent: 0, unanswered: 0, beat: 0, move_at: None, lists, looks: tenure.apis.watch() };
     session.attach().await?;
     tenure.board.set_connected(true);
     session.serve(&welcome).await
@@ -114,6 +116,10 @@ struct Session<'a> {
     beat: u64,
     /// When to leave, once the server asked for it.
     move_at: Option<Instant>,
+    /// Whether the server takes lists of API versions.
+    lists: bool,
+    /// From before the attach, so that no look falls between the two.
+    looks: watch::Receiver<Found>,
 }
 
 impl Session<'_> {
@@ -125,15 +131,31 @@ impl Session<'_> {
         let ours: BTreeSet<ReleaseName> = self.tenure.keeper.releases().await.into_iter().collect();
         let releases = self.tenure.board.reports_after(0);
         self.sent = releases.iter().map(|report| report.sequence).max().unwrap_or_default();
+        let cluster = self.tenure.apis.found();
+        // The look of a session before may be old.
+        self.tenure.apis.look_again();
         let state = v1::AttachState {
             epoch: Some(epoch(&self.tenure.keeper.epoch().await)),
             releases,
-            kubernetes_version: self.tenure.kubernetes_version.clone(),
+            apis: self.api_state(&cluster),
+            kubernetes_version: cluster.kubernetes_version,
             helm_version: self.tenure.helm_version.clone(),
             found: self.tenure.records.found(&self.tenure.config.cluster.release_namespaces, |name| ours.contains(name)).await,
         };
         self.say(Say::Attach(state)).await?;
         Ok(())
+    }
+
+    /// Which list of API versions the cluster has; `None` before the first look, or when the server would not know what to do with it.
+    fn api_state(&self, found: &Found) -> Option<v1::ApiState> {
+        let list = found.list.as_ref().filter(|_| self.lists)?;
+        Some(v1::ApiState { digest: list.digest.clone(), kubernetes_version: found.kubernetes_version.clone() })
+    }
+
+    /// The list that the server asked for. When another look came in between, that one's digest is on its way.
+    async fn send_list(&self, wanted: String) -> Result<(), mpsc::error::SendError<v1::AgentMessage>> {
+        let Some(list) = self.tenure.apis.found().list.filter(|list| list.digest == wanted) else { return Ok(()) };
+        self.say(Say::ApiList(v1::ApiList { digest: wanted, canonical: list.canonical.clone().into_bytes() })).await
     }
 
     async fn serve(&mut self, welcome: &v1::Welcome) -> anyhow::Result<End> {
@@ -158,6 +180,14 @@ impl Session<'_> {
                 },
                 () = self.tenure.board.outbound.notified() => {
                     if self.send_news().await.is_err() {
+                        return lost("the stream is closed".into());
+                    }
+                }
+                Ok(()) = self.looks.changed() => {
+                    let found = self.tenure.apis.found();
+                    if let Some(state) = self.api_state(&found)
+                        && self.say(Say::ApiState(state)).await.is_err()
+                    {
                         return lost("the stream is closed".into());
                     }
                 }
@@ -194,6 +224,7 @@ impl Session<'_> {
             Some(Hear::Assignment(assignment)) => self.take(assignment).await?,
             Some(Hear::Permit(permit)) => self.permit(permit),
             Some(Hear::HeartbeatSeen(_)) => self.unanswered = 0,
+            Some(Hear::WantApiList(wanted)) => self.send_list(wanted.digest).await?,
             Some(Hear::Drain(drain)) => {
                 tracing::info!(why = drain.why, "the server drains");
                 self.move_at.get_or_insert(Instant::now() + even(Duration::from_millis(u64::from(drain.reconnect_after_ms))));

@@ -7,6 +7,7 @@ mod apply;
 mod chart;
 mod cluster;
 mod error;
+mod installed;
 mod release;
 mod rollout;
 mod system;
@@ -15,6 +16,7 @@ pub use apply::*;
 pub use chart::*;
 pub use cluster::*;
 pub use error::*;
+pub use installed::*;
 pub use release::*;
 pub use rollout::*;
 pub use system::*;
@@ -43,8 +45,10 @@ kinds!(
     ApplyResponse = "ApplyResult",
     AuditDto = "AuditRecord",
     ChartDto = "Chart",
+    ClusterApisDto = "ClusterApis",
     ClusterDto = "Cluster",
     ClusterTurnDto = "ClusterTurn",
+    InstalledDto = "InstalledRelease",
     NewTokenDto = "EnrolmentToken",
     OperatorDto = "Operator",
     OperatorTokenDto = "OperatorToken",

@@ -343,6 +343,8 @@ fn decide(state: &State, id: &str, secret: &str, wanted: Option<&str>, key_hash:
         variables: before.map(|record| record.variables.clone()).unwrap_or_default(),
         certificate_not_after: None,
         enrolled_at: now,
+        // Who enrols anew may be another cluster.
+        seen: None,
     };
     let mut token = token.clone();
     token.used.push(TokenUse { cluster: name.clone(), key_hash: key_hash.to_owned(), at: now });

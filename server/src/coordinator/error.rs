@@ -56,6 +56,13 @@ impl Refused {
         Self::new(RefusalKind::NotFound, "GS-NOT-FOUND", what, "there is none of that name").next(next)
     }
 
+    /// With another reason.
+    #[must_use]
+    pub fn because(mut self, why: impl Into<String>) -> Self {
+        self.error.why = why.into();
+        self
+    }
+
     /// It does not fit the present state.
     pub fn conflict(code: &str, what: impl Into<String>, why: impl Into<String>) -> Self {
         Self::new(RefusalKind::Conflict, code, what, why)

@@ -4,12 +4,14 @@
 //! expects and with its audit record, and seen by everybody (mailboxes, long polls, the planner) only as the mirror takes
 //! it in from the store's own watch: commit first, send afterwards.
 
+pub mod apis;
 pub mod audit;
 pub mod clock;
 pub mod command;
 mod draft;
 pub mod enrolment;
 mod error;
+pub(crate) mod installed;
 mod mirror;
 pub mod operators;
 pub mod permits;
@@ -23,6 +25,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use apis::ApisSaid;
 pub use clock::{Clock, SystemClock};
 pub use error::{CoordinatorError, NotAdmitted, OpenError, RedeemError, RefusalKind, Refused};
 pub use permits::PermitAnswer;
@@ -113,6 +116,8 @@ pub struct Coordinator {
     writer: Arc<tokio::sync::Mutex<()>>,
     sessions: Arc<Sessions>,
     reports: mpsc::Sender<reports::Queued>,
+    learned: mpsc::Sender<apis::Learned>,
+    lists: apis::Lists,
     /// By the digest of their bytes: an id is taken only once a submit is committed.
     snapshots: Mutex<BTreeMap<Digest, Arc<Snapshot>>>,
     waits: Mutex<BTreeMap<RolloutId, Vec<Wait>>>,
@@ -137,6 +142,7 @@ impl Coordinator {
         let epoch = Epoch { lineage: epoch.lineage.0, number: epoch.number };
         let (state, watch) = mirror::read(store.as_ref()).await?;
         let (reports, queue) = mpsc::channel(reports::QUEUE);
+        let (learned, learning) = mpsc::channel(apis::QUEUE);
         let coordinator = Arc::new(Self {
             applied: watch::Sender::new(state.revision),
             state: RwLock::new(state),
@@ -148,6 +154,8 @@ impl Coordinator {
             epoch,
             writer: Arc::default(),
             reports,
+            learned,
+            lists: apis::Lists::default(),
             snapshots: Mutex::default(),
             waits: Mutex::default(),
             nudge: Arc::default(),
@@ -157,6 +165,7 @@ impl Coordinator {
         });
         tokio::spawn(mirror::follow(Arc::downgrade(&coordinator), watch, coordinator.stop.clone()));
         tokio::spawn(reports::run(Arc::downgrade(&coordinator), queue, coordinator.stop.clone()));
+        tokio::spawn(apis::run(Arc::downgrade(&coordinator), learning, coordinator.stop.clone()));
         tokio::spawn(task::planner::run(Arc::downgrade(&coordinator), coordinator.stop.clone()));
         Ok(coordinator)
     }

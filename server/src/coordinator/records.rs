@@ -136,6 +136,20 @@ pub struct ClusterRecord {
     pub certificate_not_after: Option<Time>,
     /// When it enrolled.
     pub enrolled_at: Time,
+    /// What its agent last said of it; `None` before the first session, and in records from before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SeenRecord>,
+}
+
+/// What a cluster is, in its agent's words. Written when it changes, not when it is said again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenRecord {
+    /// Of the API server.
+    pub kubernetes_version: String,
+    /// SHA-256 of the list of its API versions; the list itself is a blob that many clusters share.
+    pub apis: Option<Digest>,
+    /// When it was first said.
+    pub at: Time,
 }
 
 /// The present key, one whose answer was lost, one before, and one to spare.

@@ -1,10 +1,11 @@
 //! Live sessions: mailboxes that hold the newest assignment of each release, presence, and health. Memory only.
 
+use super::apis::ApisSaid;
 use super::clock::Clock;
 use super::state::State;
 use super::{Coordinator, CoordinatorError, Refused};
 use groundswell_core::assignment::Assignment;
-use groundswell_core::id::{ClusterName, Epoch, Generation, Incarnation, ReleaseName, RolloutId};
+use groundswell_core::id::{ClusterName, Digest, Epoch, Generation, Incarnation, ReleaseName, RolloutId};
 use groundswell_core::planner::{ClusterFacts, LiveHealth, Presence};
 use groundswell_core::report::{Phase, Report};
 use groundswell_core::rollout::ClusterRelease;
@@ -34,6 +35,8 @@ pub struct AttachFacts {
     pub kubernetes_version: String,
     /// Releases that Helm has and the agent's ledger does not.
     pub found: Vec<Found>,
+    /// What it says of the API versions that the cluster serves.
+    pub apis: ApisSaid,
 }
 
 /// A release that Helm has in a cluster and that is not ours.
@@ -174,6 +177,11 @@ pub(crate) struct Live {
     pub(crate) helm_version: String,
     pub(crate) kubernetes_version: String,
     pub(crate) found: Vec<Found>,
+    /// What the agent says of its API versions, and when it last looked.
+    pub(crate) apis: ApisSaid,
+    pub(crate) apis_at: Option<Time>,
+    /// Why a list that it sent was not taken.
+    pub(crate) apis_refused: Option<String>,
     health: BTreeMap<ReleaseName, LiveHealth>,
 }
 
@@ -280,6 +288,41 @@ impl Sessions {
         live.found = facts.found.iter().take(MAX_FOUND).cloned().collect();
     }
 
+    /// Takes in what an agent says of its API versions. False when a newer session took over.
+    pub(super) fn describe_apis(&self, session: &SessionHandle, kubernetes_version: &str, said: &ApisSaid) -> bool {
+        let now = self.clock.now();
+        self.change(session, |live| {
+            live.kubernetes_version = kubernetes_version.to_owned();
+            if let ApisSaid::Digest(_) = said {
+                live.apis_at = Some(now);
+            }
+            if live.apis != *said {
+                live.apis_refused = None;
+            }
+            live.apis = said.clone();
+        })
+    }
+
+    pub(super) fn refuse_apis(&self, session: &SessionHandle, why: String) {
+        self.change(session, |live| live.apis_refused = Some(why));
+    }
+
+    /// What a session says of its own cluster. What a replaced one still says is no longer the newest, and changes nothing.
+    fn change(&self, session: &SessionHandle, change: impl FnOnce(&mut Live)) -> bool {
+        let mut table = self.table();
+        let Some(live) = table.clusters.get_mut(session.cluster()) else { return false };
+        let is_newest = live.session.as_ref().is_some_and(|present| present.id == session.session.id);
+        if is_newest {
+            change(live);
+        }
+        is_newest
+    }
+
+    /// Whether a live agent says that its cluster serves this list.
+    pub(super) fn names_apis(&self, digest: &Digest) -> bool {
+        self.table().clusters.values().any(|live| live.session.is_some() && live.apis == ApisSaid::Digest(digest.clone()))
+    }
+
     /// What is known of a cluster; the default when it never had a session.
     pub(crate) fn live(&self, cluster: &ClusterName) -> Live {
         self.table().clusters.get(cluster).cloned().unwrap_or_default()
@@ -362,6 +405,7 @@ impl Coordinator {
             return Err(CoordinatorError::SteppedDown(why));
         }
         self.sessions.describe(session, &facts);
+        self.learn(session, &facts.kubernetes_version, facts.apis).await;
         let mut has = BTreeMap::new();
         for report in facts.reports {
             has.insert(report.release.clone(), report.generation);

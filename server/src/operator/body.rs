@@ -74,6 +74,20 @@ impl FromRequestParts<Arc<Coordinator>> for Named {
     }
 }
 
+/// The two variable parts of a path.
+pub(super) struct NamedIn(pub(super) String, pub(super) String);
+
+impl FromRequestParts<Arc<Coordinator>> for NamedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, coordinator: &Arc<Coordinator>) -> Result<Self, ApiError> {
+        match Path::<(String, String)>::from_request_parts(parts, coordinator).await {
+            Ok(Path((outer, inner))) => Ok(Self(outer, inner)),
+            Err(rejected) => Err(Refused::invalid("GS-PATH", "the path of the request", rejected.body_text()).into()),
+        }
+    }
+}
+
 impl Named {
     /// The name, if it is one.
     pub(super) fn read<T: std::str::FromStr<Err = BadName>>(&self) -> Result<T, ApiError> {

@@ -77,7 +77,8 @@ fn dto(coordinator: &Coordinator, state: &Mirror, name: &ClusterName, record: &C
         certificate_expires_at: record.certificate_not_after.map(convert::at),
         agent_version: some(&live.agent_version),
         helm_version: some(&live.helm_version),
-        kubernetes_version: some(&live.kubernetes_version),
+        // A server that has just started knows it from before.
+        kubernetes_version: some(&live.kubernetes_version).or_else(|| record.seen.as_ref().map(|seen| seen.kubernetes_version.clone())),
         variables: BTreeMap::new(),
         releases: in_cluster()
             .filter(|(_, known)| known.assignment.is_some())

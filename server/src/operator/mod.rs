@@ -6,6 +6,7 @@ mod charts;
 mod clusters;
 mod convert;
 mod error;
+mod installed;
 mod releases;
 mod rollouts;
 mod system;
@@ -50,6 +51,9 @@ pub fn router(coordinator: Arc<Coordinator>) -> Router {
         .route("/v1/rollouts/{id}/undo", post(rollouts::undo))
         .route("/v1/clusters", get(clusters::list))
         .route("/v1/clusters/{name}", get(clusters::show))
+        .route("/v1/clusters/{name}/apis", get(installed::apis))
+        .route("/v1/clusters/{name}/releases", get(installed::list))
+        .route("/v1/clusters/{name}/releases/{release}", get(installed::show))
         .route("/v1/clusters/{name}/labels", patch(clusters::labels))
         .route("/v1/clusters/{name}/variables", put(clusters::variables))
         .route("/v1/clusters/{name}/revoke", post(clusters::revoke))
@@ -57,6 +61,7 @@ pub fn router(coordinator: Arc<Coordinator>) -> Router {
         .route("/v1/tokens/{id}", delete(clusters::revoke_token))
         .route("/v1/charts", get(charts::list).put(charts::push).layer(DefaultBodyLimit::max(MAX_CHART)))
         .route("/v1/charts/{chart}", get(charts::show))
+        .route("/v1/charts/{chart}/archive", get(charts::archive))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -67,6 +67,7 @@ async fn nobody_without_a_token_learns_anything() {
         "/v1/rollouts/beacon-1/evidence",
         "/v1/clusters",
         "/v1/clusters/a",
+        "/v1/clusters/a/releases",
         "/v1/tokens",
         "/v1/charts",
         "/v1/audit",
@@ -295,4 +296,124 @@ async fn what_was_let_go_is_not_called_gone_or_unhealthy() {
     assert_eq!((status, &answer["counts"]["unhealthy"]), (StatusCode::OK, &json!(0)), "{answer}");
     let (status, answer) = api.post("/v1/releases/beacon/set", json!({"assignments": ["a=b"]})).await;
     assert_eq!((status, &answer["error"]["code"]), (StatusCode::CONFLICT, &json!("GS-DELETED")));
+}
+
+impl Api {
+    async fn bytes(&self, path: &str) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
+        let request = Request::builder().uri(path).header("authorization", format!("Bearer {}", self.admin));
+        let answer = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        (status, headers, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+    }
+}
+
+#[tokio::test]
+async fn a_charts_archive_is_what_was_pushed() {
+    let api = api().await;
+    let digest = api.world.chart("1.0.0").await;
+    for wanted in [digest.as_str(), &digest[..12], "beacon:1.0.0"] {
+        let (status, headers, bytes) = api.bytes(&format!("/v1/charts/{wanted}/archive")).await;
+        assert_eq!((status, headers["content-type"].as_bytes()), (StatusCode::OK, &b"application/gzip"[..]));
+        assert_eq!(headers["groundswell-chart-digest"], digest.as_str());
+        assert_eq!(headers["content-length"], bytes.len().to_string().as_str());
+        assert_eq!(crate::coordinator::digest_of(&bytes).as_str(), digest);
+    }
+    let (status, answer) = api.get("/v1/charts/nobody/archive").await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::NOT_FOUND, &json!("GS-NOT-FOUND")));
+}
+
+#[tokio::test]
+async fn what_a_cluster_has_is_its_last_good_state() {
+    use groundswell_core::report::Phase;
+    let api = api().await;
+    api.rolling().await;
+    let a = api.world.agent("a").await;
+    let has = async |release: &str| api.get(&format!("/v1/clusters/a/releases{release}")).await;
+    let first = a.take().await;
+    a.report(&first, Phase::Applying).await;
+    let (_, shown) = has("/beacon").await;
+    assert_eq!((&shown["kind"], &shown["state"], &shown["chart"]), (&json!("InstalledRelease"), &json!("updating"), &Value::Null));
+    assert_eq!(shown["wanted"]["version"], "1.0.0");
+    a.report(&first, Phase::Healthy).await;
+    let (_, shown) = has("/beacon").await;
+    assert_eq!((&shown["state"], &shown["chart"]["version"], &shown["wanted"]), (&json!("healthy"), &json!("1.0.0"), &Value::Null));
+    assert_eq!(shown["values"], json!([{"name": "values", "text": "cluster: \"a\"\n"}]));
+    assert_eq!((&shown["namespace"], &shown["helmRevision"], &shown["rollout"]), (&json!("monitoring"), &json!(1), &json!("beacon-1")));
+    a.coordinator.plan_all().await.unwrap();
+
+    // The next version, with other values, fails: what it has is still the first.
+    let digest = api.world.chart("2.0.0").await;
+    api.world.apply(&RELEASE.replace("cluster: ((cluster_name))", "cluster: ((cluster_name))\n    level: 2"), &digest).await.unwrap();
+    let second = a.take().await;
+    a.report(&second, Phase::Failed).await;
+    let (_, shown) = has("/beacon").await;
+    assert_eq!(
+        (&shown["state"], &shown["chart"]["version"], &shown["wanted"]["version"]),
+        (&json!("failed"), &json!("1.0.0"), &json!("2.0.0"))
+    );
+    assert_eq!(shown["values"], json!([{"name": "values", "text": "cluster: \"a\"\n"}]));
+
+    // It is taken back, and the document stays ahead of what it has.
+    let back = a.take().await;
+    assert_eq!(back.direction, groundswell_core::assignment::Direction::Back);
+    a.report(&back, Phase::Healthy).await;
+    let (_, shown) = has("/beacon").await;
+    assert_eq!((&shown["state"], &shown["chart"]["version"], &shown["rollout"]), (&json!("healthy"), &json!("1.0.0"), &json!("beacon-1")));
+    assert_eq!(shown["values"], json!([{"name": "values", "text": "cluster: \"a\"\n"}]), "not what the next rollout brings");
+
+    let (_, list) = has("").await;
+    assert_eq!((&list["kind"], list["items"].as_array().unwrap().len()), (&json!("InstalledReleaseList"), 1));
+    assert_eq!((&list["items"][0]["release"], &list["items"][0]["values"]), (&json!("beacon"), &Value::Null));
+    assert_eq!(api.get("/v1/clusters/b/releases").await.1["items"], json!([]), "its turn has not come");
+    for path in [
+        "/v1/clusters/nobody/releases",
+        "/v1/clusters/nobody/releases/beacon",
+        "/v1/clusters/b/releases/beacon",
+        "/v1/clusters/a/releases/x",
+    ] {
+        assert_eq!(api.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_is_not_had_any_more() {
+    let api = api().await;
+    api.rolling().await;
+    let a = api.world.agent("a").await;
+    a.comply().await;
+    api.send(Some(&api.admin), Method::DELETE, "/v1/releases/beacon?mode=uninstall", Body::empty()).await;
+    let gone = a.take().await;
+    let (_, shown) = api.get("/v1/clusters/a/releases/beacon").await;
+    assert_eq!((&shown["state"], &shown["chart"]["version"]), (&json!("updating"), &json!("1.0.0")));
+    a.report(&gone, groundswell_core::report::Phase::Gone).await;
+    assert_eq!(api.get("/v1/clusters/a/releases").await.1["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_viewer_reads_what_a_cluster_serves() {
+    let api = api().await;
+    api.world.fleet().await;
+    let a = api.world.agent("a").await;
+    let bytes = b"groundswell api list 1\napps/v1\nv1\nv1/Pod\n! metrics.k8s.io/v1beta1\n".to_vec();
+    let digest = crate::coordinator::digest_of(&bytes);
+    assert!(a.coordinator.announce(&a.session, "v1.36.3", digest.clone()).await.unwrap());
+    a.coordinator.take_list(&a.session, &digest, bytes).await.unwrap();
+    let viewer = api.world.coordinator.create_operator("v", Role::Viewer, "admin").await.unwrap();
+    let answered = async || api.send(Some(&viewer), Method::GET, "/v1/clusters/a/apis", Body::empty()).await;
+    let waiting = async {
+        while answered().await.0 != StatusCode::OK {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it is stored in a moment");
+    let (_, apis) = answered().await;
+    assert_eq!(
+        (&apis["kind"], &apis["kubernetesVersion"], &apis["digest"]),
+        (&json!("ClusterApis"), &json!("v1.36.3"), &json!(digest.as_str()))
+    );
+    assert_eq!((&apis["apiVersions"], &apis["incomplete"]), (&json!(["apps/v1", "v1", "v1/Pod"]), &json!(["metrics.k8s.io/v1beta1"])));
+    assert_eq!(apis["seenAt"], "2023-11-14T22:13:20Z");
+    let (status, answer) = api.get("/v1/clusters/b/apis").await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::CONFLICT, &json!("GS-APIS")), "{answer}");
+    assert_eq!(api.get("/v1/clusters/a").await.1["kubernetesVersion"], "v1.36.3");
 }

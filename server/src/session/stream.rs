@@ -1,19 +1,19 @@
 //! One session from Hello to its end.
 
 use super::convert::{Sender, assignment, cut, epoch, epoch_of, millis, phase_of, report_of};
-use super::{Sessions, reconnect_spread};
-use crate::coordinator::{AttachFacts, Closed, Found, HealthFact, SessionHandle};
+use super::{Sessions, internal, reconnect_spread};
+use crate::coordinator::{ApisSaid, AttachFacts, Closed, Found, HealthFact, SessionHandle};
 use crate::pki::Peer;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use groundswell_core::id::{Generation, Incarnation, ReleaseName, RolloutId};
+use groundswell_core::id::{Digest, Generation, Incarnation, ReleaseName, RolloutId};
 use groundswell_core::report::Phase;
 use groundswell_core::time::Span;
 use groundswell_proto::v1::agent_message::Message as FromAgent;
 use groundswell_proto::v1::server_message::Message as ToAgent;
 use groundswell_proto::v1::{self, AgentMessage, ServerMessage};
-use groundswell_proto::{PROTOCOL_MAX, PROTOCOL_MIN};
-use std::time::Duration;
+use groundswell_proto::{FEATURE_API_LIST, PROTOCOL_MAX, PROTOCOL_MIN};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
@@ -31,6 +31,8 @@ const MAX_WORD: usize = 80;
 const MAX_FOUND: usize = 200;
 /// Releases of one cluster; more in one message is nothing that we sent.
 const MAX_RELEASES: usize = 1_000;
+/// Between two lists of one session. An agent leaves 15 s between two looks, so only one that goes astray is slowed down.
+const LISTS_APART: Duration = Duration::from_secs(10);
 
 pub(super) fn open(sessions: Sessions, peer: Peer, incoming: Streaming<AgentMessage>) -> BoxStream<'static, Result<ServerMessage, Status>> {
     let (outbox, outgoing) = mpsc::channel(OUTBOX);
@@ -42,6 +44,18 @@ pub(super) fn open(sessions: Sessions, peer: Peer, incoming: Streaming<AgentMess
         }
     });
     tokio_stream::wrappers::ReceiverStream::new(outgoing).boxed()
+}
+
+/// What one session keeps between two messages.
+struct Talk<'a> {
+    sessions: &'a Sessions,
+    handle: SessionHandle,
+    outbox: &'a Outbox,
+    agent_version: String,
+    sends_lists: bool,
+    /// The list of API versions that was asked for.
+    asked: Option<Digest>,
+    asked_at: Option<Instant>,
 }
 
 type Outbox = mpsc::Sender<Result<ServerMessage, Status>>;
@@ -58,19 +72,21 @@ async fn hold(sessions: &Sessions, peer: &Peer, mut incoming: Streaming<AgentMes
     tracing::info!(cluster = %peer.cluster, agent = hello.agent_version, "session begins");
     say(outbox, ToAgent::Welcome(welcome(sessions, &hello))).await?;
     let agent_version = cut(&hello.agent_version, MAX_WORD);
+    let sends_lists = hello.features.iter().any(|feature| feature == FEATURE_API_LIST);
+    let mut talk = Talk { sessions, handle, outbox, agent_version, sends_lists, asked: None, asked_at: None };
     let mut admit_again = tokio::time::interval(ADMIT_AGAIN);
     loop {
         tokio::select! {
             message = incoming.next() => match message {
                 None => return Ok(()),
                 Some(Err(status)) => return Err(status),
-                Some(Ok(message)) => take(sessions, &handle, message, &agent_version, outbox).await?,
+                Some(Ok(message)) => talk.take(message).await?,
             },
-            next = handle.next_assignment() => {
+            next = talk.handle.next_assignment() => {
                 let permit = sessions.coordinator.permit(&peer.cluster, &next.release, next.generation).granted_for;
                 say(outbox, ToAgent::Assignment(assignment(&next, &sessions.coordinator.epoch(), permit))).await?;
             },
-            closed = handle.closed() => return Err(match closed {
+            closed = talk.handle.closed() => return Err(match closed {
                 Closed::Revoked => Status::permission_denied("this cluster was revoked"),
                 Closed::Replaced => Status::aborted("a newer session of this cluster took over"),
             }),
@@ -104,76 +120,114 @@ fn welcome(sessions: &Sessions, hello: &v1::Hello) -> v1::Welcome {
         heartbeat_ms: millis(config.heartbeat),
         reconnect_spread_ms: millis(reconnect_spread(sessions.coordinator.sessions().connected())),
         permit_ms: millis(config.permit),
-        features: Vec::new(),
+        features: vec![FEATURE_API_LIST.into()],
     }
 }
 
-async fn take(
-    sessions: &Sessions,
-    handle: &SessionHandle,
-    message: AgentMessage,
-    agent_version: &str,
-    outbox: &Outbox,
-) -> Result<(), Status> {
-    match message.message {
-        Some(FromAgent::Attach(attach)) => take_attach(sessions, handle, attach, agent_version).await,
-        Some(FromAgent::Report(report)) => take_report(sessions, handle, report, outbox).await,
-        Some(FromAgent::Heartbeat(heartbeat)) => {
-            let facts = heartbeat.releases.into_iter().take(MAX_RELEASES).filter_map(health_of).collect();
-            sessions.coordinator.heartbeat(handle, facts);
-            say(outbox, ToAgent::HeartbeatSeen(v1::HeartbeatSeen { sequence: heartbeat.sequence })).await
+impl Talk<'_> {
+    async fn take(&mut self, message: AgentMessage) -> Result<(), Status> {
+        match message.message {
+            Some(FromAgent::Attach(attach)) => self.take_attach(attach).await,
+            Some(FromAgent::Report(report)) => self.take_report(report).await,
+            Some(FromAgent::Heartbeat(heartbeat)) => {
+                let facts = heartbeat.releases.into_iter().take(MAX_RELEASES).filter_map(health_of).collect();
+                self.sessions.coordinator.heartbeat(&self.handle, facts);
+                say(self.outbox, ToAgent::HeartbeatSeen(v1::HeartbeatSeen { sequence: heartbeat.sequence })).await
+            }
+            Some(FromAgent::PermitRequest(request)) => self.answer_permit(request).await,
+            Some(FromAgent::ApiState(state)) => self.take_apis(state).await,
+            Some(FromAgent::ApiList(list)) => self.take_list(list).await,
+            Some(FromAgent::Unsupported(what)) => {
+                tracing::warn!(cluster = %self.handle.cluster(), what = cut(&what.what, MAX_WORD), "the agent does not know what it was sent");
+                Ok(())
+            }
+            Some(FromAgent::Hello(_)) => Err(Status::invalid_argument("hello was said already")),
+            // A newer agent's message: nothing is dropped in silence.
+            None => {
+                say(self.outbox, ToAgent::Unsupported(v1::Unsupported { what: "a message that this server does not know".into() })).await
+            }
         }
-        Some(FromAgent::PermitRequest(request)) => answer_permit(sessions, handle, request, outbox).await,
-        Some(FromAgent::Unsupported(what)) => {
-            tracing::warn!(cluster = %handle.cluster(), what = cut(&what.what, MAX_WORD), "the agent does not know what it was sent");
-            Ok(())
-        }
-        Some(FromAgent::Hello(_)) => Err(Status::invalid_argument("hello was said already")),
-        // A newer agent's message: nothing is dropped in silence.
-        None => say(outbox, ToAgent::Unsupported(v1::Unsupported { what: "a message that this server does not know".into() })).await,
     }
-}
 
-async fn take_attach(sessions: &Sessions, handle: &SessionHandle, attach: v1::AttachState, agent_version: &str) -> Result<(), Status> {
-    let sender = Sender { cluster: handle.cluster(), incarnation: handle.incarnation(), now: (sessions.now)() };
-    let reports = attach.releases.into_iter().take(MAX_RELEASES).map(|report| report_of(report, sender));
-    let found = attach.found.into_iter().take(MAX_FOUND).map(|found| Found {
-        name: cut(&found.name, MAX_WORD),
-        namespace: cut(&found.namespace, MAX_WORD),
-        revision: found.revision,
-        status: cut(&found.status, MAX_WORD),
-        chart: cut(&found.chart, MAX_WORD),
-    });
-    let facts = AttachFacts {
-        epoch: epoch_of(attach.epoch),
-        reports: reports.collect::<Result<_, _>>().map_err(|error| Status::invalid_argument(error.to_string()))?,
-        agent_version: agent_version.to_owned(),
-        helm_version: cut(&attach.helm_version, MAX_WORD),
-        kubernetes_version: cut(&attach.kubernetes_version, MAX_WORD),
-        found: found.collect(),
-    };
-    sessions.coordinator.attach(handle, facts).await.map_err(super::internal)
-}
+    async fn take_attach(&mut self, attach: v1::AttachState) -> Result<(), Status> {
+        let sender = self.sender();
+        let reports = attach.releases.into_iter().take(MAX_RELEASES).map(|report| report_of(report, sender));
+        let found = attach.found.into_iter().take(MAX_FOUND).map(|found| Found {
+            name: cut(&found.name, MAX_WORD),
+            namespace: cut(&found.namespace, MAX_WORD),
+            revision: found.revision,
+            status: cut(&found.status, MAX_WORD),
+            chart: cut(&found.chart, MAX_WORD),
+        });
+        let facts = AttachFacts {
+            epoch: epoch_of(attach.epoch),
+            reports: reports.collect::<Result<_, _>>().map_err(|error| Status::invalid_argument(error.to_string()))?,
+            agent_version: self.agent_version.clone(),
+            helm_version: cut(&attach.helm_version, MAX_WORD),
+            kubernetes_version: cut(&attach.kubernetes_version, MAX_WORD),
+            found: found.collect(),
+            // Which list it is follows below, once what it has is known.
+            apis: if self.sends_lists { ApisSaid::NotYet } else { ApisSaid::Unsupported },
+        };
+        self.sessions.coordinator.attach(&self.handle, facts).await.map_err(internal)?;
+        match attach.apis {
+            Some(apis) => self.take_apis(apis).await,
+            None => Ok(()),
+        }
+    }
 
-async fn take_report(sessions: &Sessions, handle: &SessionHandle, report: v1::Report, outbox: &Outbox) -> Result<(), Status> {
-    let (release, sequence) = (report.release.clone(), report.sequence);
-    let sender = Sender { cluster: handle.cluster(), incarnation: handle.incarnation(), now: (sessions.now)() };
-    let report = report_of(report, sender).map_err(|error| Status::invalid_argument(error.to_string()))?;
-    sessions.coordinator.report(handle, report).await.map_err(super::internal)?;
-    say(outbox, ToAgent::ReportTaken(v1::ReportTaken { release, sequence })).await
-}
+    /// The list itself is asked for when nobody has sent it yet.
+    async fn take_apis(&mut self, state: v1::ApiState) -> Result<(), Status> {
+        let digest = Digest::new(state.digest).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let version = cut(&state.kubernetes_version, MAX_WORD);
+        if !self.sessions.coordinator.announce(&self.handle, &version, digest.clone()).await.map_err(internal)? {
+            return Ok(());
+        }
+        if self.asked_at.is_some_and(|at| at.elapsed() < LISTS_APART) {
+            tracing::warn!(cluster = %self.handle.cluster(), "the agent's list of API versions changes too often; it is asked for later");
+            return Ok(());
+        }
+        self.asked = Some(digest.clone());
+        self.asked_at = Some(Instant::now());
+        say(self.outbox, ToAgent::WantApiList(v1::WantApiList { digest: digest.to_string() })).await
+    }
 
-async fn answer_permit(sessions: &Sessions, handle: &SessionHandle, request: v1::PermitRequest, outbox: &Outbox) -> Result<(), Status> {
-    let release = ReleaseName::new(request.release.clone()).map_err(|error| Status::invalid_argument(error.to_string()))?;
-    let answer = sessions.coordinator.permit(handle.cluster(), &release, Generation(request.generation));
-    let permit = v1::Permit {
-        release: request.release,
-        generation: request.generation,
-        permit_ms: millis(answer.granted_for.unwrap_or(Span::ZERO)),
-        retry_ms: millis(answer.retry),
-        why: answer.why,
-    };
-    say(outbox, ToAgent::Permit(permit)).await
+    async fn take_list(&mut self, list: v1::ApiList) -> Result<(), Status> {
+        let Some(digest) = self.asked.take_if(|asked| asked.as_str() == list.digest) else {
+            return say(self.outbox, ToAgent::Unsupported(v1::Unsupported { what: "a list that nobody asked for".into() })).await;
+        };
+        match self.sessions.coordinator.take_list(&self.handle, &digest, list.canonical).await {
+            Ok(()) => Ok(()),
+            Err(why) => {
+                tracing::warn!(cluster = %self.handle.cluster(), why, "a list of API versions is not taken");
+                say(self.outbox, ToAgent::Unsupported(v1::Unsupported { what: format!("the list of API versions: {why}") })).await
+            }
+        }
+    }
+
+    async fn take_report(&self, report: v1::Report) -> Result<(), Status> {
+        let (release, sequence) = (report.release.clone(), report.sequence);
+        let report = report_of(report, self.sender()).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        self.sessions.coordinator.report(&self.handle, report).await.map_err(internal)?;
+        say(self.outbox, ToAgent::ReportTaken(v1::ReportTaken { release, sequence })).await
+    }
+
+    async fn answer_permit(&self, request: v1::PermitRequest) -> Result<(), Status> {
+        let release = ReleaseName::new(request.release.clone()).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let answer = self.sessions.coordinator.permit(self.handle.cluster(), &release, Generation(request.generation));
+        let permit = v1::Permit {
+            release: request.release,
+            generation: request.generation,
+            permit_ms: millis(answer.granted_for.unwrap_or(Span::ZERO)),
+            retry_ms: millis(answer.retry),
+            why: answer.why,
+        };
+        say(self.outbox, ToAgent::Permit(permit)).await
+    }
+
+    fn sender(&self) -> Sender<'_> {
+        Sender { cluster: self.handle.cluster(), incarnation: self.handle.incarnation(), now: (self.sessions.now)() }
+    }
 }
 
 fn health_of(health: v1::ReleaseHealth) -> Option<HealthFact> {

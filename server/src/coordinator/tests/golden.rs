@@ -110,7 +110,10 @@ fn fleet() -> Vec<(Key, Vec<u8>)> {
         variables: BTreeMap::from([("list".to_owned(), serde_json::json!(["x", 1, null]))]),
         certificate_not_after: Some(Time(2)),
         enrolled_at: Time(1),
+        seen: None,
     };
+    let seen = SeenRecord { kubernetes_version: "v1.36.3".into(), apis: Some(digest('9')), at: Time(4) };
+    let known = ClusterRecord { seen: Some(seen), revoked: None, ..cluster.clone() };
     let token = TokenRecord {
         hash: "h".into(),
         cluster: Some("east-01".parse().unwrap()),
@@ -126,6 +129,7 @@ fn fleet() -> Vec<(Key, Vec<u8>)> {
         (Key::Cluster("east-01".parse().unwrap()), encode(&cluster)),
         (Key::Token("t1".into()), encode(&token)),
         (Key::Operator("o1".into()), encode(&operator)),
+        (Key::Cluster("west-01".parse().unwrap()), encode(&known)),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! The coordinator as a whole, on a memory store.
 
+mod apis;
 mod durability;
 mod golden;
 mod rollouts;
