@@ -57,7 +57,8 @@ pub(super) fn tightened(old: &Value, new: &Value) -> Vec<(&'static str, Option<V
 pub(super) fn int_or_string(schema: &Value) -> bool {
     let types = |list: &Vec<Value>| list.iter().all(|one| matches!(one.get("type").and_then(Value::as_str), Some("integer" | "string")));
     schema.get("x-kubernetes-int-or-string").and_then(Value::as_bool) == Some(true)
-        || (schema.get("type").is_none() && schema.get("anyOf").and_then(Value::as_array).is_some_and(|list| list.len() == 2 && types(list)))
+        || (schema.get("type").is_none()
+            && schema.get("anyOf").and_then(Value::as_array).is_some_and(|list| list.len() == 2 && types(list)))
 }
 
 /// Whether what follows is no tighter: the same, or fewer rules, or the same rules in other words for people.
@@ -65,7 +66,8 @@ fn alike(name: &str, was: &Value, is: &Value) -> bool {
     if name != "x-kubernetes-validations" {
         return was == is;
     }
-    let rules = |value: &Value| -> Vec<Value> { value.as_array().into_iter().flatten().filter_map(|one| one.get("rule").cloned()).collect() };
+    let rules =
+        |value: &Value| -> Vec<Value> { value.as_array().into_iter().flatten().filter_map(|one| one.get("rule").cloned()).collect() };
     let was = rules(was);
     rules(is).iter().all(|rule| was.contains(rule))
 }

@@ -34,7 +34,10 @@ impl<'a> Shape<'a> {
             group: text(spec, "group", ""),
             kind: text(names, "kind", ""),
             scope: text(spec, "scope", "Namespaced"),
-            names: ["kind", "plural", "singular", "listKind"].iter().filter_map(|key| Some(((*key).to_owned(), names.get(*key)?.as_str()?.to_owned()))).collect(),
+            names: ["kind", "plural", "singular", "listKind"]
+                .iter()
+                .filter_map(|key| Some(((*key).to_owned(), names.get(*key)?.as_str()?.to_owned())))
+                .collect(),
             conversion: text(conversion, "strategy", "None"),
             versions: versions(spec),
             prunes: !spec.get("preserveUnknownFields").and_then(Value::as_bool).unwrap_or(beta),

@@ -16,8 +16,11 @@ fn lines(old: Value, new: Value) -> Vec<String> {
     let schema = |spec| crd(json!({"type": "object", "properties": {"spec": spec}}));
     let change = compare(&schema(old), &schema(new));
     let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-    let mut lines: Vec<String> =
-        change.fields.iter().map(|field| format!("{:?} {} {} -> {}", field.kind, field.path_text(), text(&field.before), text(&field.after))).collect();
+    let mut lines: Vec<String> = change
+        .fields
+        .iter()
+        .map(|field| format!("{:?} {} {} -> {}", field.kind, field.path_text(), text(&field.before), text(&field.after)))
+        .collect();
     if change.added > 0 {
         lines.push(format!("{} added", change.added));
     }
@@ -36,23 +39,78 @@ fn fields() {
         ("integer to number", json!({"type": "integer"}), json!({"type": "number"}), &[]),
         ("number to integer", json!({"type": "number"}), json!({"type": "integer"}), &[r#"Retyped spec "number" -> "integer""#]),
         ("widened to int-or-string", string.clone(), json!({"x-kubernetes-int-or-string": true}), &[]),
-        ("int-or-string in old words", json!({"anyOf": [{"type": "integer"}, {"type": "string"}]}), json!({"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": true}), &[]),
-        ("narrowed from int-or-string", json!({"x-kubernetes-int-or-string": true}), string.clone(), &[r#"Retyped spec "integer or string" -> "string""#]),
+        (
+            "int-or-string in old words",
+            json!({"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+            json!({"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": true}),
+            &[],
+        ),
+        (
+            "narrowed from int-or-string",
+            json!({"x-kubernetes-int-or-string": true}),
+            string.clone(),
+            &[r#"Retyped spec "integer or string" -> "string""#],
+        ),
         ("the type was left out", json!({"properties": {"a": string}}), object(json!({"a": string})), &[]),
-        ("required", object(json!({"a": string})), json!({"type": "object", "properties": {"a": string}, "required": ["a"]}), &["Required spec.a - -> -"]),
-        ("required, filled by a default", object(json!({"a": {"type": "string", "default": "x"}})), json!({"type": "object", "properties": {"a": {"type": "string", "default": "x"}}, "required": ["a"]}), &[]),
-        ("enum narrowed", json!({"type": "string", "enum": ["a", "b"]}), json!({"type": "string", "enum": ["b", "c"]}), &[r#"Enum spec ["a","b"] -> ["b","c"]"#]),
+        (
+            "required",
+            object(json!({"a": string})),
+            json!({"type": "object", "properties": {"a": string}, "required": ["a"]}),
+            &["Required spec.a - -> -"],
+        ),
+        (
+            "required, filled by a default",
+            object(json!({"a": {"type": "string", "default": "x"}})),
+            json!({"type": "object", "properties": {"a": {"type": "string", "default": "x"}}, "required": ["a"]}),
+            &[],
+        ),
+        (
+            "enum narrowed",
+            json!({"type": "string", "enum": ["a", "b"]}),
+            json!({"type": "string", "enum": ["b", "c"]}),
+            &[r#"Enum spec ["a","b"] -> ["b","c"]"#],
+        ),
         ("enum widened", json!({"type": "string", "enum": ["a"]}), json!({"type": "string", "enum": ["a", "b"]}), &[]),
-        ("maximum", json!({"type": "integer", "maximum": 9}), json!({"type": "integer", "maximum": 5}), &[r#"Tightened("maximum") spec 9 -> 5"#]),
+        (
+            "maximum",
+            json!({"type": "integer", "maximum": 9}),
+            json!({"type": "integer", "maximum": 5}),
+            &[r#"Tightened("maximum") spec 9 -> 5"#],
+        ),
         ("looser", json!({"type": "integer", "maximum": 5, "minimum": 2}), json!({"type": "integer", "maximum": 9, "minimum": 1}), &[]),
         ("minLength 0 says nothing", string.clone(), json!({"type": "string", "minLength": 0}), &[]),
         ("pattern", string.clone(), json!({"type": "string", "pattern": "^a"}), &[r#"Tightened("pattern") spec - -> "^a""#]),
-        ("CEL rule in other words", json!({"type": "string", "x-kubernetes-validations": [{"rule": "a", "message": "x"}]}), json!({"type": "string", "x-kubernetes-validations": [{"rule": "a", "message": "y"}]}), &[]),
+        (
+            "CEL rule in other words",
+            json!({"type": "string", "x-kubernetes-validations": [{"rule": "a", "message": "x"}]}),
+            json!({"type": "string", "x-kubernetes-validations": [{"rule": "a", "message": "y"}]}),
+            &[],
+        ),
         ("default", json!({"type": "string", "default": "a"}), json!({"type": "string", "default": "b"}), &[r#"Default spec "a" -> "b""#]),
-        ("in lists", json!({"type": "array", "items": object(json!({"a": string}))}), json!({"type": "array", "items": object(json!({}))}), &[r#"Removed spec[].a "string" -> -"#]),
-        ("in maps", json!({"type": "object", "additionalProperties": string}), json!({"type": "object", "additionalProperties": {"type": "integer"}}), &[r#"Retyped spec.* "string" -> "integer""#]),
-        ("removed where anything goes", object(json!({"a": string})), json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}), &[]),
-        ("closed", json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}), object(json!({"a": string})), &["Closed spec - -> -", "1 added"]),
+        (
+            "in lists",
+            json!({"type": "array", "items": object(json!({"a": string}))}),
+            json!({"type": "array", "items": object(json!({}))}),
+            &[r#"Removed spec[].a "string" -> -"#],
+        ),
+        (
+            "in maps",
+            json!({"type": "object", "additionalProperties": string}),
+            json!({"type": "object", "additionalProperties": {"type": "integer"}}),
+            &[r#"Retyped spec.* "string" -> "integer""#],
+        ),
+        (
+            "removed where anything goes",
+            object(json!({"a": string})),
+            json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+            &[],
+        ),
+        (
+            "closed",
+            json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+            object(json!({"a": string})),
+            &["Closed spec - -> -", "1 added"],
+        ),
     ];
     for (name, old, new, expected) in table {
         assert_eq!(lines(old, new), expected, "{name}");
@@ -86,15 +144,23 @@ fn the_old_form_of_a_crd_is_compared_with_the_new_one() {
             "validation": {"openAPIV3Schema": {"properties": {"spec": {"properties": {"gone": {"type": "string"}}}}}}},
     });
     let change = compare(&old, &crd(json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {}}}})));
-    assert_eq!(change.fields.iter().map(|field| (field.kind.clone(), field.path_text())).collect::<Vec<_>>(), [(FieldKind::Closed, String::new()), (FieldKind::Removed, "spec.gone".into())]);
+    assert_eq!(
+        change.fields.iter().map(|field| (field.kind.clone(), field.path_text())).collect::<Vec<_>>(),
+        [(FieldKind::Closed, String::new()), (FieldKind::Removed, "spec.gone".into())]
+    );
     assert_eq!(change.versions, []);
 }
 
 #[test]
 fn objects_that_a_change_breaks() {
-    let schema = |item: Value| crd(json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {"list": {"type": "array", "items": item}}}}}));
+    let schema = |item: Value| {
+        crd(json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {"list": {"type": "array", "items": item}}}}}))
+    };
     let item = |properties: Value, required: Value| json!({"type": "object", "properties": properties, "required": required});
-    let old = schema(item(json!({"name": {"type": "string"}, "gone": {"type": "string"}, "port": {"type": "string"}, "mode": {"type": "string"}, "n": {"type": "integer"}}), json!([])));
+    let old = schema(item(
+        json!({"name": {"type": "string"}, "gone": {"type": "string"}, "port": {"type": "string"}, "mode": {"type": "string"}, "n": {"type": "integer"}}),
+        json!([]),
+    ));
     let new = schema(item(
         json!({"name": {"type": "string"}, "port": {"type": "integer"}, "mode": {"type": "string", "enum": ["x"]}, "n": {"type": "integer", "maximum": 3}}),
         json!(["name"]),
@@ -122,15 +188,35 @@ fn a_schema_without_end_is_cut() {
 }
 
 fn json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i32>().prop_map(Value::from), "[a-z]{0,6}".prop_map(Value::from)];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "[a-z]{0,6}".prop_map(Value::from)
+    ];
     let word = prop_oneof![
-        Just("properties"), Just("items"), Just("type"), Just("required"), Just("enum"), Just("additionalProperties"), Just("default"), Just("maximum"),
-        Just("x-kubernetes-validations"), Just("spec"), Just("versions"), Just("name"), Just("schema"), Just("openAPIV3Schema"), Just("anyOf"), Just("names")
+        Just("properties"),
+        Just("items"),
+        Just("type"),
+        Just("required"),
+        Just("enum"),
+        Just("additionalProperties"),
+        Just("default"),
+        Just("maximum"),
+        Just("x-kubernetes-validations"),
+        Just("spec"),
+        Just("versions"),
+        Just("name"),
+        Just("schema"),
+        Just("openAPIV3Schema"),
+        Just("anyOf"),
+        Just("names")
     ];
     leaf.prop_recursive(6, 60, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(word.clone().prop_map(str::to_owned), inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map(word.clone().prop_map(str::to_owned), inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }

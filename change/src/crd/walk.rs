@@ -70,7 +70,11 @@ impl Walk {
             return;
         }
         self.values(old, new);
-        if keeps_unknown(old) && !keeps_unknown(new) && new.get("additionalProperties").is_none() && is.as_ref().is_some_and(|is| is.contains(&"object")) {
+        if keeps_unknown(old)
+            && !keeps_unknown(new)
+            && new.get("additionalProperties").is_none()
+            && is.as_ref().is_some_and(|is| is.contains(&"object"))
+        {
             self.push(FieldKind::Closed, None, None);
         }
         self.properties(old, new);
@@ -112,7 +116,8 @@ impl Walk {
         let (was, is) = (old.get("properties").and_then(Value::as_object), new.get("properties").and_then(Value::as_object));
         let (was, is) = (was.unwrap_or(&empty), is.unwrap_or(&empty));
         // Where anything goes, a field that is named no more is still kept.
-        let open = keeps_unknown(new) || (map(new).is_none() && new.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false)));
+        let open =
+            keeps_unknown(new) || (map(new).is_none() && new.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false)));
         for (key, before) in was {
             match is.get(key) {
                 Some(after) => self.below(FieldStep::Key(key.clone()), before, after),
@@ -130,7 +135,13 @@ impl Walk {
 
     fn required(&mut self, old: &Value, new: &Value, is: &Map<String, Value>) {
         let names = |schema: &Value| -> Vec<String> {
-            schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+            schema
+                .get("required")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect()
         };
         let was = names(old);
         for name in names(new) {

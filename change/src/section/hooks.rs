@@ -1,6 +1,272 @@
-use super::Context;
-use crate::summary::Item;
+//! Hooks and tests of the chart: what runs around an upgrade.
 
-pub(super) fn items(_context: &Context<'_>) -> Vec<Item> {
-    Vec::new()
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Context;
+use super::read::{Seen, and, annotation, claim, count, few, finish, list, pod_spec, text};
+use super::versions::images;
+use crate::summary::{Item, Weight};
+
+/// A hook, as far as it is compared.
+struct Hook<'c> {
+    seen: Seen<'c>,
+    events: Vec<String>,
+    weight: i64,
+    policy: Vec<String>,
+}
+
+impl<'c> Hook<'c> {
+    fn read(seen: Seen<'c>) -> Self {
+        let words = |key: &str, unsaid: &str| -> Vec<String> {
+            let text = annotation(seen.value(), key).unwrap_or(unsaid);
+            let mut words: Vec<String> = text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect();
+            // The name that Helm 2 had for it.
+            words.iter_mut().filter(|word| *word == "test-success").for_each(|word| "test".clone_into(word));
+            words.sort();
+            words
+        };
+        Self {
+            seen,
+            events: words("helm.sh/hook", ""),
+            weight: annotation(seen.value(), "helm.sh/hook-weight").and_then(|weight| weight.trim().parse().ok()).unwrap_or(0),
+            policy: words("helm.sh/hook-delete-policy", "before-hook-creation"),
+        }
+    }
+
+    fn test(&self) -> bool {
+        self.events.iter().all(|event| event.starts_with("test"))
+    }
+
+    /// Whether it runs something that an upgrade waits for, and fails by.
+    fn runs(&self) -> bool {
+        matches!(self.seen.kind(), "Job" | "Pod") && !self.test()
+    }
+
+    /// Whether it is there for those that run: accounts, rights, configuration.
+    fn beside(&self) -> bool {
+        !self.runs() && !self.test() && !self.legacy()
+    }
+
+    /// Whether it is marked in a way that only Helm 2 knew.
+    fn legacy(&self) -> bool {
+        self.events.iter().any(|event| event == "crd-install")
+    }
+
+    fn when(&self) -> String {
+        and(&self.events)
+    }
+
+    fn images(&self) -> Vec<String> {
+        let mut images: Vec<String> = images(self.seen.value()).iter().map(super::versions::Use::written).collect();
+        images.sort();
+        images.dedup();
+        images
+    }
+
+    /// The account that it runs as.
+    fn account(&self) -> &str {
+        let spec = pod_spec(self.seen.value()).unwrap_or(&Value::Null);
+        text(spec, &["serviceAccountName"]).unwrap_or("default")
+    }
+}
+
+pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
+    let mut items = Vec::new();
+    let added: Vec<Hook<'_>> =
+        context.hooks.added.iter().map(|one| Hook::read(Seen { object: &one.object, rendered: one.rendered })).collect();
+    let removed: Vec<Hook<'_>> =
+        context.hooks.removed.iter().map(|one| Hook::read(Seen { object: &one.object, rendered: one.rendered })).collect();
+    for hook in added.iter().filter(|hook| hook.runs()) {
+        let images = hook.images();
+        let image = if images.is_empty() { String::new() } else { format!(" with {}", few(&images, 2)) };
+        let what = format!("is new: it runs at {}{image} as account {}, and the upgrade fails when it does", hook.when(), hook.account());
+        items.push(claim("hook-added", Weight::Look, what, &[hook.seen]));
+    }
+    for hook in removed.iter().filter(|hook| hook.runs()) {
+        items.push(claim("hook-removed", Weight::Know, format!("is gone: it ran at {}", hook.when()), &[hook.seen]));
+    }
+    for pair in &context.hooks.pairs {
+        let old = Hook::read(Seen { object: &pair.object, rendered: pair.old });
+        let new = Hook::read(Seen { object: &pair.object, rendered: pair.new });
+        items.extend(changed(&old, &new, pair.changed()));
+    }
+    items.extend(crossed(context));
+    items.extend(folded(&added, "hook-objects-added", "is new beside the hooks", "are new beside the hooks", |hook| {
+        !hook.runs() && !hook.test()
+    }));
+    items.extend(folded(&removed, "hook-objects-removed", "is gone beside the hooks", "are gone beside the hooks", |hook| {
+        !hook.runs() && !hook.test()
+    }));
+    items.extend(folded(&added, "tests-added", "of the chart's tests is new", "of the chart's tests are new", |hook| hook.test()));
+    items.extend(folded(&removed, "tests-removed", "of the chart's tests is gone", "of the chart's tests are gone", |hook| hook.test()));
+    let fresh = context.hooks.added.iter().map(|one| Seen { object: &one.object, rendered: one.rendered });
+    let others = context.hooks.pairs.iter().filter(|pair| pair.changed()).map(|pair| Seen { object: &pair.object, rendered: pair.new });
+    items.extend(ignored(fresh.chain(others)));
+    finish(items)
+}
+
+fn changed(old: &Hook<'_>, new: &Hook<'_>, content: bool) -> Vec<Item> {
+    let mut said: Vec<String> = Vec::new();
+    let mut weight = Weight::Know;
+    if old.events != new.events {
+        weight = Weight::Look;
+        said.push(format!("runs at {} where it ran at {}", new.when(), old.when()));
+    }
+    if old.weight != new.weight {
+        said.push(format!("has weight {} where it had {}, so its turn may be another", new.weight, old.weight));
+    }
+    if old.policy != new.policy {
+        said.push(format!("is deleted by {} where it was by {}", and(&new.policy), and(&old.policy)));
+    }
+    let (was, is) = (old.images(), new.images());
+    if was != is {
+        let fresh: Vec<&String> = is.iter().filter(|image| !was.contains(image)).collect();
+        if !fresh.is_empty() {
+            said.push(format!("runs {}", and(&fresh)));
+        }
+    }
+    if old.account() != new.account() && new.runs() {
+        weight = Weight::Look;
+        said.push(format!("runs as account {} where it ran as {}", new.account(), old.account()));
+    }
+    let (was, is) = (commands(old.seen.value()), commands(new.seen.value()));
+    if was != is {
+        weight = if new.runs() { Weight::Look } else { weight };
+        said.push("has another command or other arguments".to_owned());
+    }
+    if said.is_empty() && content && new.runs() {
+        said.push("changed otherwise".to_owned());
+    }
+    if said.is_empty() {
+        return Vec::new();
+    }
+    let code = if new.test() { "test-changed" } else { "hook-changed" };
+    let weight = if new.test() { Weight::Know } else { weight };
+    vec![claim(code, weight, said.join("; "), &[new.seen])]
+}
+
+/// Commands and arguments of all containers; images in them are told already.
+fn commands(object: &Value) -> Vec<&Value> {
+    let Some(spec) = pod_spec(object) else { return Vec::new() };
+    let containers = ["initContainers", "containers"].into_iter().flat_map(|key| list(spec, &[key]));
+    containers.flat_map(|container| ["command", "args"].into_iter().filter_map(|key| container.get(key))).collect()
+}
+
+/// Objects that become hooks, or hooks that become objects of the release: Helm deletes the former and may refuse the latter.
+fn crossed(context: &Context<'_>) -> Vec<Item> {
+    let mut items = Vec::new();
+    for one in &context.hooks.added {
+        if context.objects.removed.iter().any(|other| other.object == one.object) {
+            let seen = Seen { object: &one.object, rendered: one.rendered };
+            let what = "becomes a hook: Helm deletes it as an object of the release and makes it anew";
+            items.push(claim("object-to-hook", Weight::Look, what, &[seen]));
+        }
+    }
+    for one in &context.objects.added {
+        if context.hooks.removed.iter().any(|other| other.object == one.object) {
+            let seen = Seen { object: &one.object, rendered: one.rendered };
+            let what = "was a hook and belongs to the release now: where the hook left it behind, Helm refuses to take it over";
+            let next = format!(
+                "before the upgrade, see whether it is there: kubectl get {} {} -n {}",
+                seen.object.kind.to_lowercase(),
+                seen.object.name,
+                seen.object.namespace
+            );
+            items.push(claim("hook-to-object", Weight::Act, what, &[seen]).next(next.trim_end_matches(" -n ").to_owned()));
+        }
+    }
+    items
+}
+
+/// Hooks that are told together, by kind.
+fn folded(hooks: &[Hook<'_>], code: &str, one: &str, many: &str, which: fn(&Hook<'_>) -> bool) -> Option<Item> {
+    let some: Vec<&Hook<'_>> = hooks.iter().filter(|hook| which(hook)).collect();
+    let seen: Vec<Seen<'_>> = some.iter().map(|hook| hook.seen).collect();
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in &seen {
+        *kinds.entry(one.kind()).or_default() += 1;
+    }
+    let kinds: Vec<String> = kinds.into_iter().map(|(kind, n)| if n == 1 { kind.to_owned() } else { format!("{n} {kind}s") }).collect();
+    let first = seen.first()?;
+    let what = if seen.len() == 1 {
+        format!("{} {one}", first.kind())
+    } else {
+        format!("{} {many} ({})", count(seen.len(), "object", "objects"), kinds.join(", "))
+    };
+    Some(claim(code, Weight::Know, what, &seen))
+}
+
+/// Hooks that only Helm 2 knew.
+fn ignored(hooks: &[Seen<'_>]) -> Option<Item> {
+    let old: Vec<Seen<'_>> =
+        hooks.iter().filter(|seen| Hook::read(**seen).events.iter().any(|event| event == "crd-install")).copied().collect();
+    if old.is_empty() {
+        return None;
+    }
+    let what =
+        format!("{} marked crd-install, which Helm 3 and 4 pass over: nothing makes them", count(old.len(), "object is", "objects are"));
+    Some(claim("hook-ignored", Weight::Act, what, &old).next("apply these CRDs yourself before the upgrade"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::says;
+
+    fn hook(kind: &str, name: &str, annotations: &str, image: &str) -> String {
+        format!(
+            "apiVersion: batch/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: ns, annotations: {{{annotations}}}}}\nspec: {{template: {{spec: {{serviceAccountName: patcher, containers: [{{name: c, image: '{image}', args: [create]}}]}}}}}}"
+        )
+    }
+
+    const PRE: &str = "helm.sh/hook: 'pre-install,pre-upgrade'";
+
+    #[test]
+    fn come_and_go() {
+        let job = hook("Job", "create", PRE, "quay.io/certgen:1");
+        insta::assert_snapshot!(says(super::items, "", &job), @"look hook-added Job/ns/create: is new: it runs at pre-install and pre-upgrade with quay.io/certgen:1 as account patcher, and the upgrade fails when it does");
+        insta::assert_snapshot!(says(super::items, &job, ""), @"know hook-removed Job/ns/create: is gone: it ran at pre-install and pre-upgrade");
+        let role = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: ns, annotations: {helm.sh/hook: pre-upgrade}}";
+        insta::assert_snapshot!(says(super::items, "", &[role, &role.replace("ServiceAccount", "Role")].join("\n---\n")), @"know hook-objects-added Role/ns/a +1: 2 objects are new beside the hooks (Role, ServiceAccount)");
+        insta::assert_snapshot!(says(super::items, "", &hook("Pod", "t", "helm.sh/hook: test-success", "x")), @"know tests-added Pod/ns/t: Pod of the chart's tests is new");
+        assert_eq!(
+            says(super::items, &hook("Pod", "t", "helm.sh/hook: test-success", "x"), &hook("Pod", "t", "helm.sh/hook: test", "x")),
+            ""
+        );
+    }
+
+    #[test]
+    fn changes() {
+        let old = hook("Job", "create", PRE, "quay.io/certgen:1");
+        let new = hook(
+            "Job",
+            "create",
+            "helm.sh/hook: pre-upgrade, helm.sh/hook-weight: '5', helm.sh/hook-delete-policy: hook-succeeded",
+            "quay.io/certgen:2",
+        );
+        insta::assert_snapshot!(says(super::items, &old, &new.replace("[create]", "[patch]").replace("patcher", "admin")), @"look hook-changed Job/ns/create: runs at pre-upgrade where it ran at pre-install and pre-upgrade; has weight 5 where it had 0, so its turn may be another; is deleted by hook-succeeded where it was by before-hook-creation; runs quay.io/certgen:2; runs as account admin where it ran as patcher; has another command or other arguments");
+    }
+
+    #[test]
+    fn across_the_border_of_the_release() {
+        let (hook, object) = (hook("Job", "create", PRE, "x"), hook("Job", "create", "", "x"));
+        insta::assert_snapshot!(says(super::items, &object, &hook), @"
+        look hook-added Job/ns/create: is new: it runs at pre-install and pre-upgrade with docker.io/x as account patcher, and the upgrade fails when it does
+        look object-to-hook Job/ns/create: becomes a hook: Helm deletes it as an object of the release and makes it anew
+        ");
+        insta::assert_snapshot!(says(super::items, &hook, &object), @"
+        know hook-removed Job/ns/create: is gone: it ran at pre-install and pre-upgrade
+        ACT hook-to-object Job/ns/create: was a hook and belongs to the release now: where the hook left it behind, Helm refuses to take it over
+            -> before the upgrade, see whether it is there: kubectl get job create -n ns
+        ");
+    }
+
+    #[test]
+    fn hooks_of_helm_2() {
+        insta::assert_snapshot!(says(super::items, "", "kind: CustomResourceDefinition\nmetadata: {name: a, annotations: {helm.sh/hook: crd-install}}"), @"
+        ACT hook-ignored CustomResourceDefinition/ns/a: 1 object is marked crd-install, which Helm 3 and 4 pass over: nothing makes them
+            -> apply these CRDs yourself before the upgrade
+        ");
+    }
 }

@@ -11,7 +11,7 @@ use crate::constraint::Version;
 use crate::input::{Chart, Subchart};
 use crate::summary::{Evidence, Item, Provenance, Weight};
 
-pub(super) use used::images;
+pub(super) use used::{Use, images};
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let (old, new) = (&context.input.old.chart, &context.input.new.chart);
