@@ -93,12 +93,8 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
         items.extend(changed(&old, &new, pair.changed()));
     }
     items.extend(crossed(context));
-    items.extend(folded(&added, "hook-objects-added", "is new beside the hooks", "are new beside the hooks", |hook| {
-        !hook.runs() && !hook.test()
-    }));
-    items.extend(folded(&removed, "hook-objects-removed", "is gone beside the hooks", "are gone beside the hooks", |hook| {
-        !hook.runs() && !hook.test()
-    }));
+    items.extend(folded(&added, "hook-objects-added", "is new beside the hooks", "are new beside the hooks", |hook| hook.beside()));
+    items.extend(folded(&removed, "hook-objects-removed", "is gone beside the hooks", "are gone beside the hooks", |hook| hook.beside()));
     items.extend(folded(&added, "tests-added", "of the chart's tests is new", "of the chart's tests are new", |hook| hook.test()));
     items.extend(folded(&removed, "tests-removed", "of the chart's tests is gone", "of the chart's tests are gone", |hook| hook.test()));
     let fresh = context.hooks.added.iter().map(|one| Seen { object: &one.object, rendered: one.rendered });
@@ -199,9 +195,8 @@ fn folded(hooks: &[Hook<'_>], code: &str, one: &str, many: &str, which: fn(&Hook
 }
 
 /// Hooks that only Helm 2 knew.
-fn ignored(hooks: &[Seen<'_>]) -> Option<Item> {
-    let old: Vec<Seen<'_>> =
-        hooks.iter().filter(|seen| Hook::read(**seen).events.iter().any(|event| event == "crd-install")).copied().collect();
+fn ignored<'c>(hooks: impl Iterator<Item = Seen<'c>>) -> Option<Item> {
+    let old: Vec<Seen<'_>> = hooks.filter(|seen| Hook::read(*seen).legacy()).collect();
     if old.is_empty() {
         return None;
     }
