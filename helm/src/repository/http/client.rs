@@ -146,3 +146,39 @@ pub(super) fn words(error: &(dyn Error + 'static)) -> String {
     let text: String = innermost.to_string().chars().filter(|c| !c.is_control()).take(300).collect();
     if innermost.downcast_ref::<reqwest::Error>().is_some() { "the request failed".to_owned() } else { text }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guarded(named: bool, depth: Depth) -> Guarded {
+        Guarded { host: "localhost".into(), named, depth: Arc::new(AtomicU8::new(depth as u8)) }
+    }
+
+    async fn resolves(guarded: &Guarded, name: &str) -> bool {
+        guarded.resolve(name.parse().unwrap()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_inside_is_refused_unless_the_operator_named_it() {
+        assert!(!resolves(&guarded(false, Depth::Public), "localhost").await);
+        assert!(!resolves(&guarded(false, Depth::Private), "localhost").await);
+        assert!(resolves(&guarded(false, Depth::Loopback), "localhost").await);
+        let named = guarded(true, Depth::Public);
+        assert!(resolves(&named, "localhost").await);
+        assert_eq!(Depth::from_u8(named.depth.load(Ordering::SeqCst)), Depth::Loopback);
+        let proxied = Guarded { host: "charts.example".into(), ..guarded(false, Depth::Public) };
+        assert!(resolves(&proxied, "localhost").await, "a proxy's name is the operator's own");
+    }
+
+    #[tokio::test]
+    async fn the_refusal_is_found_in_what_the_client_says() {
+        let origin = |url: &str| Origin::of(&Url::parse(url).unwrap()).unwrap();
+        let clients = Clients::new(origin("https://93.184.216.34/"));
+        let url = Url::parse("https://localhost:1/a.tgz").unwrap();
+        let client = clients.get(&origin(url.as_str()), None, &Limits::default()).unwrap();
+        let error = client.get(url.clone()).send().await.unwrap_err();
+        let Failed::For(FetchError::Inside { url, .. }) = clients.failure(&url, &error, 1) else { panic!("{error:?}") };
+        assert_eq!(url, "https://localhost:1/a.tgz");
+    }
+}

@@ -182,7 +182,8 @@ impl<'s> Session<'s> {
         let body = body::read(response, url, &keep, self.settings, attempt).await?;
         let mut answer = Answer { status, headers, body, url: url.clone(), with_credentials: authorization.is_some(), attempts: attempt };
         if let Some(header) = authorization.filter(|_| !status.is_success()) {
-            answer.body = header.secret.scrub(&String::from_utf8_lossy(&answer.body)).into_bytes();
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            answer.body = header.secrets.iter().fold(text, |text, secret| secret.scrub(&text)).into_bytes();
         }
         if matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504) {
             let asked = answer.header(RETRY_AFTER).and_then(pace::retry_after);
@@ -219,28 +220,28 @@ impl<'s> Session<'s> {
     }
 }
 
-/// An `Authorization`, and the part of it that must not be printed.
+/// An `Authorization`, and what must not be printed of it, in clear and encoded.
 struct Header {
     value: reqwest::header::HeaderValue,
-    secret: Secret,
+    secrets: Vec<Secret>,
 }
 
 impl Header {
     fn basic(credentials: &Credentials) -> Option<Self> {
         use base64::Engine as _;
         let pair = format!("{}:{}", credentials.username, credentials.password.reveal());
-        let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
-        Self::of(text, credentials.password.clone())
+        let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+        Self::of(format!("Basic {encoded}"), vec![credentials.password.clone(), Secret::new(encoded)])
     }
 
     fn bearer(token: &Secret) -> Option<Self> {
-        Self::of(format!("Bearer {}", token.reveal()), token.clone())
+        Self::of(format!("Bearer {}", token.reveal()), vec![token.clone()])
     }
 
-    fn of(text: String, secret: Secret) -> Option<Self> {
+    fn of(text: String, secrets: Vec<Secret>) -> Option<Self> {
         let mut value = reqwest::header::HeaderValue::from_str(&text).ok()?;
         value.set_sensitive(true);
-        Some(Self { value, secret })
+        Some(Self { value, secrets })
     }
 }
 
