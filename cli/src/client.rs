@@ -107,6 +107,15 @@ impl Client {
         self.send(request).await
     }
 
+    /// Bytes up to a limit, and what a header says of them.
+    pub(crate) async fn get_bytes(&self, path: &str, header: &str, limit: usize) -> Result<(Vec<u8>, Option<String>)> {
+        let answer = self.request(Method::GET, path).timeout(PUSH).send().await.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        let said = answer.headers().get(header).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let bytes = self.read_within(answer, limit).await?;
+        if status.is_success() { Ok((bytes, said)) } else { Err(self.refused(status, &bytes)) }
+    }
+
     pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer<T>> {
         let request = self.request(Method::DELETE, path).query(query).timeout(ANSWER);
         self.send(request).await
@@ -137,11 +146,15 @@ impl Client {
         Ok(Answer { raw, body })
     }
 
-    async fn read(&self, mut answer: reqwest::Response) -> Result<Vec<u8>> {
+    async fn read(&self, answer: reqwest::Response) -> Result<Vec<u8>> {
+        self.read_within(answer, MAX_ANSWER).await
+    }
+
+    async fn read_within(&self, mut answer: reqwest::Response, limit: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.unreachable(&error))? {
-            if bytes.len() + chunk.len() > MAX_ANSWER {
-                let why = format!("more than {} MiB", MAX_ANSWER >> 20);
+            if bytes.len() + chunk.len() > limit {
+                let why = format!("more than {} MiB", limit >> 20);
                 return Err(Failure::error(
                     format!("the answer of {} is too large", self.server),
                     why,
