@@ -1,6 +1,6 @@
 //! The command line. Grammar of kubectl and Helm; every command shows an example.
 
-use crate::command::{apply, chart, check, cluster, completion, delete, get, rollout, system, token, values};
+use crate::command::{apply, chart, check, cluster, completion, delete, get, path, rollout, system, token, values};
 use crate::config::Flags;
 use crate::exit;
 use crate::output::Colour;
@@ -56,9 +56,12 @@ pub(crate) enum Command {
     /// Clusters, their labels and variables, and how they join
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
-    /// Charts that the server holds
+    /// Charts: what changes between versions, what one holds, those of the server
     #[command(subcommand)]
     Chart(chart::ChartCommand),
+    /// How to get from one chart version to another: hops, steps by hand, the rules behind them
+    #[command(subcommand)]
+    Path(path::PathCommand),
     /// Show what a cluster really gets, and which document each key came from
     Values(values::ValuesArgs),
     /// Change values in the stored document, as a new revision with its rollout
@@ -72,9 +75,8 @@ pub(crate) enum Command {
     Audit(system::AuditArgs),
     /// Check configuration, connection, token and fleet, with a fix for what is wrong
     Check(check::CheckArgs),
-    /// Print the JSON Schema of the documents
-    #[command(after_help = "Example:\n  groundswell schema > groundswell.schema.json")]
-    Schema,
+    /// Print the JSON Schema of the documents, or of what -o json prints
+    Schema(system::SchemaArgs),
     /// Print the completion script of a shell
     Completion(completion::CompletionArgs),
     /// Print the versions of command and server
@@ -137,7 +139,20 @@ mod tests {
             "token revoke ci --yes",
             "cluster token revoke 3f9c02ab71",
             "chart show beacon:1.0.0",
+            "chart show ./beacon --values",
+            "chart show https://h/beacon-1.0.0.tgz -o json",
+            "chart diff old.tgz ./new -f a.yaml -f - --kube-version 1.33.2 --api-versions apis.txt --release kps -n monitoring",
+            "chart diff --cluster east-01 beacon:1.2.0 --no-overrides -o markdown",
+            "chart diff a b --section rbac --section crds --width 120 --overrides-limit 30s --helm /bin/helm",
+            "chart diff --repo https://h beacon:1 beacon:2 --full -o json",
+            "path show --from 8.5.2 --to 80.14.4 --kube-version v1.16.15+vmware.1",
+            "path show --from 1 --to 2 --chart a --to-chart b --rules r.yaml --rules s.yaml --versions a=v.txt -o yaml",
+            "path lint",
+            "path lint a.yaml b.yaml -o json",
+            "path list --rules r.yaml",
             "audit --before 12",
+            "schema",
+            "schema change-summary",
             "completion bash",
             "version --color never",
         ];
@@ -156,6 +171,14 @@ mod tests {
             "set beacon message",
             "set beacon =x",
             "audit --before 1 --after 2",
+            "path show --from 8.5.2",
+            "path show --from 8.x --to 9",
+            "path show --from 1 --to 2 --versions v.txt",
+            "chart diff",
+            "chart diff a b c",
+            "chart diff a b --section nothing",
+            "chart diff a b -o table",
+            "chart diff a b --width 3",
         ] {
             assert!(Args::try_parse_from(std::iter::once("groundswell").chain(line.split(' '))).is_err(), "{line}");
         }

@@ -86,13 +86,21 @@ impl Capability {
     }
 }
 
+/// Asks a binary for its version alone, for those who only render.
+///
+/// # Errors
+/// [`HelmError::Unsupported`] with words for the operator, or what kept it from running.
+pub async fn version(helm: &Helm, control: &Control) -> Result<Version, HelmError> {
+    let said = helm.ask("version", &["version", "--short"], control).await?;
+    Ok(accepted(&said, &helm.binary)?)
+}
+
 /// Asks a binary what it is and can do. It talks to no cluster.
 ///
 /// # Errors
 /// [`HelmError::Unsupported`] with words for the operator, or what kept it from running.
 pub async fn probe(helm: &Helm, control: &Control) -> Result<Capability, HelmError> {
-    let said = helm.ask("version", &["version", "--short"], control).await?;
-    let version = accepted(&said, &helm.binary)?;
+    let version = version(helm, control).await?;
     let mut flags = BTreeMap::new();
     for verb in VERBS {
         let help = helm.ask("help", &[verb, "--help"], control).await?;

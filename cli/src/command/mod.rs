@@ -8,6 +8,7 @@ pub(crate) mod completion;
 pub(crate) mod delete;
 pub(crate) mod documents;
 pub(crate) mod get;
+pub(crate) mod path;
 pub(crate) mod rollout;
 pub(crate) mod system;
 pub(crate) mod token;
@@ -31,8 +32,9 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 pub(crate) fn run(args: Args, out: &mut Output) -> Result<Exit> {
     // What needs no server.
     match &args.command {
-        Command::Schema => return system::schema(out),
+        Command::Schema(schema) => return system::schema(schema, out),
         Command::Completion(completion) => return completion::run(completion, &mut Args::command(), out),
+        Command::Path(path) => return path::run(path, out),
         _ => {}
     }
     // One thread is enough for one conversation; the packing of charts has threads of its own.
@@ -54,12 +56,12 @@ async fn connected(args: Args, out: &mut Output) -> Result<Exit> {
         Command::Rollout(rollout) => rollout::run(&rollout, &connect(&flags)?, out).await,
         Command::Cluster(cluster) => cluster::run(&cluster, &connect(&flags)?, out).await,
         Command::Token(token) => token::run(&token, &connect(&flags)?, out).await,
-        Command::Chart(chart) => chart::run(&chart, &connect(&flags)?, out).await,
+        Command::Chart(chart) => chart::run(&chart, &flags, out).await,
         Command::Values(values) => values::show(&values, &connect(&flags)?, out).await,
         Command::Set(set) => values::set(&set, &connect(&flags)?, out).await,
         Command::Delete(delete) => delete::run(&delete, &connect(&flags)?, out).await,
         Command::Audit(audit) => system::audit(&audit, &connect(&flags)?, out).await,
-        Command::Schema | Command::Completion(_) => Ok(Exit::Ok),
+        Command::Schema(_) | Command::Completion(_) | Command::Path(_) => Ok(Exit::Ok),
     }
 }
 

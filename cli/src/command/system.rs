@@ -38,8 +38,34 @@ pub(crate) struct AuditArgs {
     output: Format,
 }
 
-pub(crate) fn schema(out: &mut Output) -> Result<Exit> {
-    out.structured(Format::Json, &document::schema())?;
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  groundswell schema > groundswell.schema.json\n  groundswell schema change-summary > change-summary.schema.json"
+)]
+pub(crate) struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum, default_value_t)]
+    of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum SchemaOf {
+    /// Release and Strategy, as `apply` takes them
+    #[default]
+    Documents,
+    /// What `chart diff -o json` prints
+    ChangeSummary,
+    /// What `chart show -o json` prints of a chart that is not the server's
+    ChartDetail,
+}
+
+pub(crate) fn schema(args: &SchemaArgs, out: &mut Output) -> Result<Exit> {
+    let schema = match args.of {
+        SchemaOf::Documents => document::schema(),
+        SchemaOf::ChangeSummary => schemars::schema_for!(groundswell_change::summary::Summary).to_value(),
+        SchemaOf::ChartDetail => schemars::schema_for!(super::chart::detail::ChartDetail).to_value(),
+    };
+    out.structured(Format::Json, &schema)?;
     Ok(Exit::Ok)
 }
 

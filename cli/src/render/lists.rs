@@ -224,7 +224,7 @@ pub(crate) fn charts(items: &[ChartDto], format: Format) -> String {
     table(&header, rows)
 }
 
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..=9_999 => format!("{bytes} B"),
         10_000..=9_999_999 => format!("{} KB", bytes / 1_000),

@@ -1,6 +1,9 @@
 //! What people read. Pure: facts and `now` in, text out.
 
+pub(crate) mod change;
+pub(crate) mod chart;
 pub(crate) mod lists;
+pub(crate) mod path;
 pub(crate) mod plan;
 pub(crate) mod rollout;
 pub(crate) mod word;

@@ -1,0 +1,285 @@
+//! `chart diff`.
+
+use super::fetch::FetchArgs;
+use super::source::{self, Loaded};
+use super::{cluster, given};
+use crate::command::{connect, duration, environment};
+use crate::config::Flags;
+use crate::error::{Failure, Result, chain};
+use crate::exit::Exit;
+use crate::output::{Format, Output};
+use crate::render::change::{View, markdown, section, section_names, text};
+use clap::ValueEnum;
+use groundswell_change::summarise;
+use groundswell_change::summary::{Level, NotChecked, SectionId, Summary};
+use groundswell_helm::capability;
+use groundswell_helm::preview::{Preview, PreviewError, PreviewTarget};
+use groundswell_helm::runner::{Cluster, Control, Helm, ReleaseName};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "groundswell chart diff [OPTIONS] OLD NEW\n       groundswell chart diff [OPTIONS] --cluster NAME [OLD] NEW",
+    after_help = AFTER
+)]
+pub(crate) struct DiffArgs {
+    /// The chart that is there; with --cluster it may be left out
+    #[arg(value_name = "OLD")]
+    first: String,
+    /// The chart that is to come
+    #[arg(value_name = "NEW")]
+    second: Option<String>,
+    /// Your values documents, in order, as helm gets them; - is stdin
+    #[arg(short = 'f', long = "values", value_name = "FILE")]
+    values: Vec<PathBuf>,
+    /// Version of the Kubernetes that it is for [default: helm's own idea]
+    #[arg(long, value_name = "VERSION", help_heading = "Target")]
+    kube_version: Option<String>,
+    /// APIs that are there: what `kubectl api-versions` prints, or a JSON list
+    #[arg(long, value_name = "FILE", help_heading = "Target")]
+    api_versions: Option<PathBuf>,
+    /// Name of the release [default: the new chart's name, or with --cluster the one release of that chart]
+    #[arg(long, value_name = "NAME", help_heading = "Target")]
+    release: Option<String>,
+    /// Its namespace
+    #[arg(short, long, value_name = "NAME", help_heading = "Target")]
+    namespace: Option<String>,
+    /// Take version, APIs, installed chart and values of this cluster from the server
+    #[arg(long, value_name = "NAME", help_heading = "Target")]
+    cluster: Option<String>,
+    /// The helm binary [env: GROUNDSWELL_HELM] [default: helm on the PATH]
+    #[arg(long, value_name = "FILE")]
+    helm: Option<PathBuf>,
+    /// Do not try each of your values, which takes a render for each
+    #[arg(long)]
+    no_overrides: bool,
+    /// How long the trying of your values may take
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "2m", conflicts_with = "no_overrides")]
+    overrides_limit: Duration,
+    /// Output
+    #[arg(short, long, value_enum, default_value_t, help_heading = "Output")]
+    output: Shape,
+    /// Fold nothing
+    #[arg(long, help_heading = "Output")]
+    full: bool,
+    /// Only this section, in full; may be given several times
+    #[arg(long = "section", value_name = "ID", value_parser = section, help_heading = "Output", long_help = section_help())]
+    sections: Vec<SectionId>,
+    /// Columns [default: the terminal's, else 80]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(40..=1000), help_heading = "Output")]
+    width: Option<u16>,
+    #[command(flatten)]
+    fetch: FetchArgs,
+}
+
+const AFTER: &str = "\
+Examples:
+  groundswell chart diff beacon-1.1.0.tgz ./beacon --values values.yaml --kube-version 1.33.2
+  groundswell chart diff --repo https://charts.example.org beacon:1.1.0 beacon:1.2.0 -o markdown > review.md
+  groundswell chart diff --cluster east-01 beacon:1.2.0
+  groundswell chart diff old.tgz new.tgz --section rbac --section crds
+
+A chart is a folder or .tgz when something of that name is here, or when the name begins with ./ ../ / or ~/ or ends in .tgz;
+it is fetched when the name begins with oci://, http:// or https://, is REPO/NAME, or with --repo; otherwise it is the server's,
+by name:version or digest.
+Only then, and with --cluster, is a server asked. The charts are rendered by the real helm.
+
+Exit code: 0 nothing of substance, 3 changes, 9 blocked, 1 error, 2 usage.";
+
+fn section_help() -> String {
+    format!("Only this section, in full; may be given several times: {}", section_names())
+}
+
+/// `-o` of a summary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    /// For people; it may change
+    #[default]
+    Text,
+    /// All of it, versioned and stable; `groundswell schema change-summary` describes it
+    Json,
+    /// The same as YAML
+    Yaml,
+    /// For a review; fits into a comment on GitHub
+    Markdown,
+}
+
+/// Both charts, the target and the values of a comparison.
+struct Question {
+    old: Loaded,
+    new: Loaded,
+    target: PreviewTarget,
+    documents: Documents,
+    /// What could not be learned of the target.
+    not_checked: Vec<NotChecked>,
+}
+
+/// Name and text of each, in helm's order.
+type Documents = Vec<(String, String)>;
+
+/// A render that takes longer than this hangs: the largest public charts need seconds.
+const RENDER: Duration = Duration::from_secs(60);
+
+/// Compares, prints, and says by the exit code what came of it.
+pub(crate) async fn run(args: &DiffArgs, flags: &Flags, out: &mut Output) -> Result<Exit> {
+    let binary = given::helm(args.helm.as_deref(), environment)?;
+    let question = question(args, flags, out).await?;
+    let home = tempfile::tempdir().map_err(|error| Failure::error("cannot make a folder for helm", error, ""))?;
+    let helm = Helm { binary, stub: None, home: home.path().to_owned(), cluster: Cluster::None };
+    tokio::select! {
+        biased;
+        // The folder with the values goes, and the helms end, as this is dropped.
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        done = compare(args, &question, helm, out) => done,
+    }
+}
+
+async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Output) -> Result<Exit> {
+    let begun = Instant::now();
+    let preview = Preview { helm: helm.clone(), control: Control::new(RENDER), progress: None, cache: None };
+    let (old, new) = (question.old.preview(), question.new.preview());
+    let previewed = preview.sides(old, new, &question.target, &question.documents);
+    let (version, previewed) = tokio::join!(capability::version(&helm, &preview.control), previewed);
+    let version = version.map_err(|error| Failure::error("this helm cannot be used", chain(&error), ""))?;
+    let mut previewed = previewed.map_err(refused)?;
+    previewed.input.not_checked.extend(question.not_checked.iter().cloned());
+    let compared = Instant::now();
+    let summary = summarise(&previewed.input);
+    let exit = show(&summary, args, out)?;
+    let took = previewed.took;
+    out.note(&format!(
+        "helm {version} rendered {} times in {}; {} in all, {} of it to compare",
+        took.renders,
+        seconds(took.all),
+        seconds(begun.elapsed()),
+        seconds(compared.elapsed())
+    ))?;
+    Ok(exit)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn refused(error: PreviewError) -> Failure {
+    match error {
+        PreviewError::NoHelm { path } => given::no_helm(&path, "it was there a moment ago"),
+        other => Failure::error("there is no comparison", chain(&other), ""),
+    }
+}
+
+async fn question(args: &DiffArgs, flags: &Flags, out: &mut Output) -> Result<Question> {
+    if args.fetch.digest.is_some() {
+        let next = "name it with the chart: oci://HOST/PATH/NAME@sha256:…";
+        return Err(Failure::usage("--digest is of one chart, and two are compared", next));
+    }
+    let documents = given::documents(&args.values)?;
+    let api_versions = args.api_versions.as_deref().map(given::api_versions).transpose()?;
+    match &args.cluster {
+        Some(cluster) => of_cluster(cluster, args, documents, api_versions, flags, out).await,
+        None => by_hand(args, documents, api_versions, flags, out).await,
+    }
+}
+
+async fn by_hand(args: &DiffArgs, documents: Documents, apis: Option<Vec<String>>, flags: &Flags, out: &mut Output) -> Result<Question> {
+    let Some(second) = &args.second else {
+        let next = "write `groundswell chart diff OLD NEW`; with --cluster NAME the installed chart is the old one";
+        return Err(Failure::usage("two charts are compared, and one is named", next));
+    };
+    let old = source::load(&args.first, &args.fetch, flags, out).await?;
+    let new = source::load(second, &args.fetch, flags, out).await?;
+    let from = match (&args.kube_version, &apis) {
+        (Some(_), Some(_)) => "--kube-version and --api-versions",
+        (Some(_), None) => "--kube-version",
+        (None, Some(_)) => "--api-versions",
+        (None, None) => "",
+    };
+    let name = args.release.as_deref().unwrap_or(&new.archive.metadata.name);
+    let release = release(args.namespace.as_deref().unwrap_or("default"), name)?;
+    let target =
+        PreviewTarget { from: from.to_owned(), kube_version: args.kube_version.clone(), api_versions: apis.unwrap_or_default(), release };
+    Ok(Question { old, new, target, documents, not_checked: Vec::new() })
+}
+
+/// What is said on the command line goes before what the server knows.
+async fn of_cluster(
+    cluster: &str,
+    args: &DiffArgs,
+    documents: Documents,
+    apis: Option<Vec<String>>,
+    flags: &Flags,
+    out: &mut Output,
+) -> Result<Question> {
+    let facts = cluster::facts(&connect(flags)?, cluster, args.release.as_deref()).await?;
+    let (name, namespace) = facts.release.as_ref().map(|release| (release.name.clone(), release.namespace.clone())).unzip();
+    let installed = facts.release.and_then(|release| release.chart);
+    let (old, values, new) = match (&args.second, installed) {
+        (Some(new), installed) => {
+            let old = source::load(&args.first, &args.fetch, flags, out).await?;
+            (old, installed.map(|chart| chart.values), new)
+        }
+        (None, Some(chart)) => {
+            let old = Loaded::read(&format!("{} {} of {cluster}", chart.name, chart.version), chart.archive)?;
+            (old, Some(chart.values), &args.first)
+        }
+        (None, None) => {
+            let next = "name the old chart too: groundswell chart diff --cluster NAME OLD NEW";
+            return Err(Failure::error(
+                format!("the server has no installed chart of cluster {cluster}"),
+                "nothing of ours succeeded there yet",
+                next,
+            ));
+        }
+    };
+    let new = source::load(new, &args.fetch, flags, out).await?;
+    let name = args.release.clone().or(name).unwrap_or_else(|| new.archive.metadata.name.clone());
+    let namespace = args.namespace.clone().or(namespace).unwrap_or_else(|| "default".to_owned());
+    let target = PreviewTarget {
+        from: format!("cluster {cluster}"),
+        kube_version: Some(args.kube_version.clone().unwrap_or(facts.kubernetes_version)),
+        api_versions: apis.unwrap_or(facts.api_versions),
+        release: release(&namespace, &name)?,
+    };
+    let incomplete = |what: &String| NotChecked {
+        what: format!("APIs of cluster {cluster}: {what}"),
+        why: "its agent could not tell".to_owned(),
+        next: "give them with --api-versions".to_owned(),
+    };
+    let not_checked = if args.api_versions.is_none() { facts.api_incomplete.iter().map(incomplete).collect() } else { Vec::new() };
+    // Values on the command line are laid over those that the cluster has, as another document.
+    let documents = values.unwrap_or_default().into_iter().chain(documents).collect();
+    Ok(Question { old, new, target, documents, not_checked })
+}
+
+fn release(namespace: &str, name: &str) -> Result<ReleaseName> {
+    ReleaseName::new(namespace, name).map_err(|error| Failure::usage(chain(&error), "see --release and --namespace"))
+}
+
+fn show(summary: &Summary, args: &DiffArgs, out: &mut Output) -> Result<Exit> {
+    match args.output {
+        Shape::Text => {
+            let view = View { width: args.width.map_or_else(terminal_width, usize::from), full: args.full, only: &args.sections };
+            out.data(&text(summary, &view))?;
+        }
+        Shape::Markdown => out.data(&markdown(summary, &args.sections))?,
+        Shape::Json | Shape::Yaml => {
+            let mut summary = summary.clone();
+            summary.sections.retain(|section| args.sections.is_empty() || args.sections.contains(&section.id));
+            let value = serde_json::to_value(&summary).map_err(|error| Failure::error("cannot write the summary", error, ""))?;
+            out.structured(if args.output == Shape::Json { Format::Json } else { Format::Yaml }, &value)?;
+        }
+    }
+    Ok(match summary.verdict.level {
+        Level::Nothing => Exit::Ok,
+        Level::OneStep | Level::Steps => Exit::Changes,
+        Level::Blocked => Exit::Blocked,
+    })
+}
+
+/// Lines of prose beyond this are hard to read on any screen.
+const WIDEST: usize = 160;
+
+fn terminal_width() -> usize {
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(80, |(width, _)| usize::from(width.0).clamp(40, WIDEST))
+}

@@ -1,0 +1,170 @@
+//! Where a chart comes from: a folder, an archive, a repository or registry, or the server.
+
+use super::cluster;
+use super::fetch::{FetchArgs, Fetching};
+use super::progress::{Shown, watched};
+use crate::client::{Client, segment};
+use crate::command::{connect, environment};
+use crate::config::Flags;
+use crate::error::{Failure, Result, chain};
+use crate::output::{Output, clean};
+use groundswell_api::dto::{ChartBrief, ChartDto, Object};
+use groundswell_helm::archive::ChartArchive;
+use groundswell_helm::pack;
+use groundswell_helm::preview::PreviewChart;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// No chart fits into a release of 1 MiB that is larger, packed, than this.
+const MAX_ARCHIVE: u64 = 20 << 20;
+
+/// Who has the chart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// This machine.
+    Local(PathBuf),
+    /// A repository or registry.
+    Remote(String),
+    /// The server.
+    Server(String),
+}
+
+impl Place {
+    /// What a name means. The rule stands in `chart diff --help`; it must stay as simple as that.
+    pub(crate) fn of(name: &str, repo: Option<&str>) -> Self {
+        let is_remote = ["oci://", "http://", "https://"].iter().any(|scheme| name.starts_with(scheme));
+        if is_remote || repo.is_some() {
+            return Self::Remote(name.to_owned());
+        }
+        let is_path = ["./", "../", "/", "~/"].iter().any(|start| name.starts_with(start)) || matches!(name, "." | "..");
+        if is_path || name.ends_with(".tgz") || name.ends_with(".tar.gz") || Path::new(name).exists() {
+            return Self::Local(name.into());
+        }
+        // REPO/NAME of the configuration: no chart of the server has a slash.
+        if name.contains('/') {
+            return Self::Remote(name.to_owned());
+        }
+        Self::Server(name.strip_prefix("sha256:").unwrap_or(name).to_owned())
+    }
+}
+
+/// A chart at hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// As it was named.
+    pub(crate) name: String,
+    /// The archive; of a folder, its reproducible packing.
+    pub(crate) bytes: Arc<[u8]>,
+    /// The same, read and checked.
+    pub(crate) archive: ChartArchive,
+}
+
+impl Loaded {
+    /// The same for a preview.
+    pub(crate) fn preview(&self) -> PreviewChart<'_> {
+        PreviewChart { archive: &self.archive, bytes: &self.bytes }
+    }
+
+    /// An archive that came from somewhere.
+    pub(crate) fn read(name: &str, bytes: Vec<u8>) -> Result<Self> {
+        let archive = ChartArchive::read(&bytes)
+            .map_err(|error| Failure::error(format!("{name} is no chart that can be used"), chain(&error), ""))?;
+        Ok(Self { name: name.to_owned(), bytes: bytes.into(), archive })
+    }
+}
+
+/// Brings a chart here, from wherever it is.
+pub(crate) async fn load(name: &str, fetch: &FetchArgs, flags: &Flags, out: &mut Output) -> Result<Loaded> {
+    match Place::of(name, fetch.repo.as_deref()) {
+        Place::Local(path) => local(path).await,
+        Place::Remote(name) => remote(&name, fetch, out).await,
+        Place::Server(name) => of_server(&name, &connect(flags).map_err(|failure| neither(&name, failure))?).await,
+    }
+}
+
+/// Somebody who names a file that is not there should not only hear of servers.
+fn neither(name: &str, mut failure: Failure) -> Failure {
+    if let Some(error) = failure.errors.first_mut() {
+        error.why = format!(
+            "{name:?} is no file or folder here, and so a chart of the server; {}",
+            if error.why.is_empty() { &error.what } else { &error.why }
+        );
+        error.what = format!("there is no chart {name}");
+        error.next = format!("write ./{name} for a path, or {}", error.next);
+    }
+    failure
+}
+
+async fn remote(name: &str, fetch: &FetchArgs, out: &mut Output) -> Result<Loaded> {
+    let shown = Arc::new(Shown::default());
+    let fetching = Fetching::prepare(name, None, fetch, environment, Arc::clone(&shown) as Arc<_>)?;
+    let pulled = watched(fetching.fetch(), &shown, out).await?;
+    for note in &pulled.notes {
+        out.note(&format!("note: {}", clean(note)))?;
+    }
+    Ok(Loaded { name: name.to_owned(), bytes: pulled.bytes.into(), archive: pulled.archive })
+}
+
+async fn of_server(name: &str, client: &Client) -> Result<Loaded> {
+    let chart = client.get::<Object<ChartDto>>(&format!("/v1/charts/{}", segment(name)), &[]).await?.body.body;
+    let bytes = cluster::archive(client, &ChartBrief { name: chart.name, version: chart.version, digest: chart.digest }).await?;
+    Loaded::read(name, bytes)
+}
+
+/// A folder or archive of this machine.
+async fn local(path: PathBuf) -> Result<Loaded> {
+    let lost = |error: tokio::task::JoinError| Failure::error("the chart could not be read", error, "");
+    tokio::task::spawn_blocking(move || read_local(&path)).await.map_err(lost)?
+}
+
+fn read_local(path: &Path) -> Result<Loaded> {
+    let shown = path.display().to_string();
+    let refuse = |why: String, next: &str| Failure::error(format!("cannot read chart {shown}"), why, next);
+    let about = std::fs::metadata(path)
+        .map_err(|error| refuse(error.to_string(), "name a chart folder, a .tgz, or see `groundswell chart diff --help`"))?;
+    if about.is_dir() {
+        let packed = pack::pack(path).map_err(|error| refuse(chain(&error), ""))?;
+        return Ok(Loaded { name: shown, bytes: packed.bytes.into(), archive: packed.archive });
+    }
+    if about.len() > MAX_ARCHIVE {
+        return Err(refuse(format!("it has {} bytes, more than {MAX_ARCHIVE}", about.len()), ""));
+    }
+    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string(), ""))?;
+    Loaded::read(&shown, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_path_a_url_or_the_servers() {
+        let folder = env!("CARGO_MANIFEST_DIR");
+        for (name, place) in [
+            ("./beacon", Place::Local("./beacon".into())),
+            ("..", Place::Local("..".into())),
+            ("beacon-1.0.0.tgz", Place::Local("beacon-1.0.0.tgz".into())),
+            (folder, Place::Local(folder.into())),
+            ("oci://h/beacon:1", Place::Remote("oci://h/beacon:1".into())),
+            ("https://h/beacon-1.tgz", Place::Remote("https://h/beacon-1.tgz".into())),
+            ("prom/beacon:1.0.0", Place::Remote("prom/beacon:1.0.0".into())),
+            ("beacon:1.0.0", Place::Server("beacon:1.0.0".into())),
+            ("sha256:0123456789", Place::Server("0123456789".into())),
+        ] {
+            assert_eq!(Place::of(name, None), place);
+        }
+        assert_eq!(Place::of("beacon:1", Some("https://h")), Place::Remote("beacon:1".into()));
+    }
+
+    #[test]
+    fn what_is_no_chart_is_refused_with_its_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.tgz");
+        std::fs::write(&file, "no archive").unwrap();
+        for (path, why) in [(folder.path().join("none"), "No such file"), (folder.path().to_owned(), "Chart.yaml"), (file, "")] {
+            let failure = read_local(&path).unwrap_err();
+            let error = &failure.errors[0];
+            assert!(error.what.contains(&path.display().to_string()) && error.why.contains(why), "{error:?}");
+        }
+    }
+}

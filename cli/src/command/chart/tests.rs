@@ -1,0 +1,157 @@
+//! `chart diff` and `chart show` with the real helm, and without any server.
+
+use crate::args::Args;
+use crate::error::finish;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::testing::Buffer;
+use clap::Parser;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+struct Said {
+    exit: Exit,
+    stdout: String,
+    stderr: String,
+}
+
+/// The real helm. Absent, the test fails and says how to get it.
+fn helm() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/foundation/bin/helm");
+    let named = std::env::var_os("GROUNDSWELL_HELM").map(PathBuf::from);
+    let on_path =
+        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).map(|folder| folder.join("helm")).collect::<Vec<_>>();
+    let found = named.into_iter().chain([workspace]).chain(on_path).find(|path| path.is_file());
+    found
+        .and_then(|path| path.canonicalize().ok())
+        .expect("no helm binary: build it (cargo xtask foundation) or name one in GROUNDSWELL_HELM")
+}
+
+/// A folder to work in, with two versions of a chart.
+struct Bench(tempfile::TempDir);
+
+const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}, labels: {chart: {{ .Chart.Version }}}}\ndata: {v: {{ .Values.v | quote }}}\n";
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self(tempfile::tempdir().unwrap());
+        for (name, version, default) in [("old", "1.0.0", "one"), ("same", "1.0.1", "one"), ("new", "1.1.0", "two")] {
+            bench.write(&format!("{name}/Chart.yaml"), &format!("apiVersion: v2\nname: small\nversion: {version}\n"));
+            bench.write(&format!("{name}/values.yaml"), &format!("# What it says\nv: {default}\n"));
+            bench.write(&format!("{name}/templates/map.yaml"), MAP);
+        }
+        bench
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Runs a command line, `@` in it standing for the folder.
+    fn run(&self, line: &str) -> Said {
+        let line = line.replace('@', &self.0.path().display().to_string());
+        let (stdout, stderr) = (Buffer::default(), Buffer::default());
+        let mut out = Output::captured(stdout.clone(), stderr.clone());
+        let args =
+            Args::try_parse_from(std::iter::once("groundswell").chain(line.split(' '))).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let exit = finish(crate::command::run(args, &mut out), &mut out);
+        let folder = self.0.path().display().to_string();
+        Said { exit, stdout: stdout.text().replace(&folder, "@"), stderr: stderr.text().replace(&folder, "@") }
+    }
+
+    fn diff(&self, rest: &str) -> Said {
+        self.run(&format!("chart diff {rest} --helm {}", helm().display()))
+    }
+}
+
+#[test]
+fn the_exit_code_says_what_changes() {
+    let bench = Bench::new();
+    for (line, exit) in [
+        ("@/old @/old", Exit::Ok),
+        ("@/old @/new", Exit::Changes),
+        ("@/old @/new -o json", Exit::Changes),
+        ("@/old @/new -o markdown", Exit::Changes),
+    ] {
+        let said = bench.diff(line);
+        assert_eq!(said.exit, exit, "{line}: {}{}", said.stdout, said.stderr);
+        assert!(said.stderr.contains("rendered 4 times in"), "{}", said.stderr);
+    }
+    bench.write("new/Chart.yaml", "apiVersion: v2\nname: small\nversion: 2.0.0\nkubeVersion: '>=1.30.0'\n");
+    let said = bench.diff("@/old @/new --kube-version 1.20.0");
+    assert_eq!(said.exit, Exit::Blocked, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.starts_with("✗ BLOCKED  small 1.0.0 -> 2.0.0"), "{}", said.stdout);
+}
+
+#[test]
+fn values_go_into_the_render() {
+    let bench = Bench::new();
+    bench.write("v.yaml", "v: mine\n");
+    let said = bench.diff("@/old @/new --values @/v.yaml -o json --release r -n ops --kube-version 1.33.2");
+    let summary: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(summary["kind"], "ChangeSummary");
+    let target = &summary["target"];
+    assert_eq!((&target["release"], &target["namespace"], &target["kubeVersion"]), (&"r".into(), &"ops".into(), &"1.33.2".into()));
+    assert_eq!(summary["counts"]["changed"], 0, "{summary:#}");
+    let yaml = bench.diff("@/old @/new --values @/v.yaml -o yaml --section rbac");
+    assert!(yaml.stdout.contains("kind: ChangeSummary") && !yaml.stdout.contains("id: hooks"), "{}", yaml.stdout);
+}
+
+#[test]
+fn wrong_input_is_named() {
+    let bench = Bench::new();
+    bench.write("broken.yaml", "v: 1\nw: [\n");
+    bench.write("type.yaml", "- 1\n");
+    bench.write("x.tgz", "no archive");
+    bench.write("bad/Chart.yaml", "apiVersion: v2\nname: small\nversion: 1.0.0\n");
+    bench.write("bad/templates/x.yaml", "{{ fail \"never\" }}\n");
+    for (line, words) in [
+        ("@/none @/new", "cannot read chart @/none"),
+        ("@/old @/x.tgz", "@/x.tgz is no chart"),
+        ("@ @/new", "it has no Chart.yaml"),
+        ("@/old @/new -f @/broken.yaml", "@/broken.yaml:2:4: "),
+        ("@/old @/new -f @/type.yaml", "@/type.yaml:1:1: values are a map"),
+        ("@/old @/new -f @/gone.yaml", "cannot read @/gone.yaml"),
+        ("@/old @/new --api-versions @/broken.yaml", "these are no APIs"),
+        ("@/old @/bad", "never"),
+    ] {
+        let said = bench.diff(line);
+        assert!(
+            said.exit == Exit::Error && said.stderr.contains(words) && said.stdout.is_empty(),
+            "{line}: {:?} {}",
+            said.exit,
+            said.stderr
+        );
+    }
+    for line in ["@/old", "@/old @/new --release UPPER", "@/old @/new -f - -f -"] {
+        assert_eq!(bench.diff(line).exit, Exit::Usage, "{line}");
+    }
+    let absent = bench.run("chart diff @/old @/new --helm @/none/helm");
+    assert!(
+        absent.exit == Exit::Error && absent.stderr.contains("there is no helm at @/none/helm") && absent.stderr.contains("install helm"),
+        "{}",
+        absent.stderr
+    );
+}
+
+#[test]
+fn a_chart_is_shown_without_a_server() {
+    let bench = Bench::new();
+    bench.write("new/templates/job.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j, annotations: {helm.sh/hook: 'pre-upgrade, test'}}\nspec: {template: {spec: {containers: [{image: 'h/i:1'}]}}}\n");
+    bench.write("new/crds/a.yaml", "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: as.x}\nspec: {names: {kind: A}, versions: [{name: v1, served: true}]}\n");
+    let said = bench.run(&format!("chart show @/new --helm {}", helm().display()));
+    for line in [
+        "Version      1.1.0\n",
+        "  h/i:1\n",
+        "  as.x v1 (crds/a.yaml)\n",
+        "  Job/j pre-upgrade, test (templates/job.yaml)\n",
+        "  v    string  \"two\"    What it says\n",
+    ] {
+        assert!(said.stdout.contains(line), "{line:?} in {}", said.stdout);
+    }
+    let detail: Value = serde_json::from_str(&bench.run(&format!("chart show @/new -o json --helm {}", helm().display())).stdout).unwrap();
+    assert_eq!((&detail["kind"], &detail["knownFrom"]), (&"ChartDetail".into(), &"render".into()));
+    assert_eq!(bench.run("chart show @/new --values").stdout, "# What it says\nv: two\n");
+}

@@ -1,0 +1,91 @@
+//! What a chart holds.
+
+use super::lists::size;
+use crate::command::chart::detail::{ChartDetail, KnownFrom, ValueDetail};
+use crate::output::{cell, clean, table};
+use serde_json::Value;
+
+/// Columns of a default and of a comment.
+const SHORT: usize = 48;
+
+/// A chart for people.
+pub(crate) fn detail(chart: &ChartDetail) -> String {
+    let optional = |text: &Option<String>| text.as_deref().map(clean).filter(|text| !text.is_empty());
+    let mut facts = vec![
+        ("Name", Some(clean(&chart.name))),
+        ("Version", Some(clean(&chart.version))),
+        ("Application", optional(&chart.app_version)),
+        ("Kubernetes", optional(&chart.kube_version)),
+        ("About", optional(&chart.description)),
+    ];
+    facts.push(("Type", (chart.chart_type != "application").then(|| clean(&chart.chart_type))));
+    facts.push(("Deprecated", chart.deprecated.then(|| "yes: its authors no longer care for it".to_owned())));
+    facts.push(("Digest", Some(chart.digest.clone())));
+    facts.push(("Size", Some(format!("{} packed, {} unpacked, {} files", size(chart.size), size(chart.expanded_size), chart.files))));
+    facts.push(("Schema", Some(if chart.has_schema { "values.schema.json" } else { "none" }.to_owned())));
+    let mut text: String = facts.into_iter().filter_map(|(label, fact)| fact.map(|fact| format!("{label:<12} {fact}\n"))).collect();
+    text.push_str(&dependencies(chart));
+    let how = match chart.known_from {
+        KnownFrom::Render => "rendered with its own defaults",
+        KnownFrom::Files => "no helm at hand: guessed from values.yaml and the text of templates",
+    };
+    text.push_str(&lines(&format!("Images ({}; {how})", chart.images.len()), chart.images.iter().map(|image| clean(image))));
+    text.push_str(&lines(
+        &format!("CRDs ({})", chart.crds.len()),
+        chart.crds.iter().map(|crd| format!("{} {} ({})", clean(&crd.name), clean(&crd.versions.join(", ")), clean(&crd.source))),
+    ));
+    text.push_str(&lines(
+        &format!("Hooks ({})", chart.hooks.len()),
+        chart.hooks.iter().map(|hook| {
+            let what = if hook.kind.is_empty() { String::new() } else { format!("{}/{} ", hook.kind, hook.name) };
+            clean(&format!("{what}{} ({})", hook.events.join(", "), hook.source))
+        }),
+    ));
+    text.push_str(&values(&chart.values));
+    text
+}
+
+fn dependencies(chart: &ChartDetail) -> String {
+    if chart.dependencies.is_empty() {
+        return String::new();
+    }
+    let rows = chart.dependencies.iter().map(|one| {
+        let name = if one.key == one.name { one.name.clone() } else { format!("{} as {}", one.name, one.key) };
+        let when = one.condition.clone().unwrap_or_else(|| one.tags.join(", "));
+        vec![
+            cell(name),
+            cell(one.version.as_deref().unwrap_or("not packed")),
+            cell(one.range.as_deref().unwrap_or("-")),
+            cell(if when.is_empty() { "always".to_owned() } else { when }),
+        ]
+    });
+    format!("\nCharts inside ({})\n{}", chart.dependencies.len(), indented(&table(&["NAME", "VERSION", "RANGE", "WHEN"], rows)))
+}
+
+fn values(all: &[ValueDetail]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let rows = all.iter().map(|value| {
+        let default = match &value.default {
+            Value::Object(map) if !map.is_empty() => format!("{{{} keys}}", map.len()),
+            Value::Array(items) if !items.is_empty() => format!("[{} items]", items.len()),
+            other => other.to_string(),
+        };
+        vec![cell(&value.key), cell(value.value_type), cell(short(&default)), cell(short(value.comment.as_deref().unwrap_or_default()))]
+    });
+    format!("\nValues ({}; --values prints the file)\n{}", all.len(), indented(&table(&["KEY", "TYPE", "DEFAULT", "ABOUT"], rows)))
+}
+
+fn short(text: &str) -> String {
+    if text.chars().count() <= SHORT { text.to_owned() } else { text.chars().take(SHORT - 1).chain(['…']).collect() }
+}
+
+fn lines(title: &str, all: impl Iterator<Item = String>) -> String {
+    let all: String = all.map(|line| format!("  {line}\n")).collect();
+    if all.is_empty() { String::new() } else { format!("\n{title}\n{all}") }
+}
+
+fn indented(table: &str) -> String {
+    table.lines().map(|line| format!("  {}\n", line.trim_end())).collect()
+}
