@@ -121,6 +121,8 @@ fn sentence(item: &Item) -> String {
     let what = item.what.trim_end_matches('.');
     match (&item.object, item.objects.len()) {
         (None, _) => what.to_owned(),
+        // It says how many there are.
+        _ if item.code == "apply-crds" => what.to_owned(),
         (Some(object), 0 | 1) => format!("{object}: {what}"),
         (Some(object), n) => format!("{object} and {} more: {what}", n - 1),
     }

@@ -23,6 +23,10 @@ impl Versions {
                 pairs.push((old.to_owned(), new.to_owned()));
                 // A label cannot hold a plus; Helm's own starter chart writes an underscore.
                 pairs.push((old.replace('+', "_"), new.replace('+', "_")));
+                // `appVersion: v0.90.1` is `operator.prometheus.io/version: 0.90.1` elsewhere.
+                if let (Some(old), Some(new)) = (old.strip_prefix('v'), new.strip_prefix('v')) {
+                    pairs.push((old.to_owned(), new.to_owned()));
+                }
             }
         };
         add(Some(&old.chart.version), Some(&new.chart.version));

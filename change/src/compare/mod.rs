@@ -5,6 +5,7 @@ pub(crate) mod identity;
 mod labels;
 mod list;
 pub(crate) mod mask;
+mod rename;
 pub(crate) mod scalar;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,8 @@ use crate::summary::{NoiseKind, ObjectRef};
 use crate::table::scopes::is_builtin;
 use identity::{Key, Scopes, key};
 use labels::Versions;
+pub(crate) use rename::replacements;
+pub use rename::{rename_candidates, replaced_count};
 
 /// Both renders, laid against each other.
 #[derive(Debug, Clone, Default)]

@@ -37,7 +37,19 @@ pub(crate) fn all(context: &Context<'_>) -> Vec<Section> {
         }
         Section { id, items }
     };
-    SectionId::ALL.into_iter().map(section).collect()
+    let mut sections: Vec<Section> = SectionId::ALL.into_iter().map(section).collect();
+    rest(context, &mut sections);
+    sections
+}
+
+/// What no other part has told of is told among the other objects.
+fn rest(context: &Context<'_>, sections: &mut [Section]) {
+    let items = sections.iter().filter(|section| section.id != SectionId::Steps).flat_map(|section| &section.items);
+    let told = items.flat_map(|item| item.object.iter().chain(&item.objects)).cloned().collect();
+    if let Some(objects) = sections.iter_mut().find(|section| section.id == SectionId::Objects) {
+        objects.items.extend(objects::rest(context, &told));
+        objects.items.sort_by_key(|item| item.weight);
+    }
 }
 
 fn items(id: SectionId, context: &Context<'_>) -> Vec<Item> {

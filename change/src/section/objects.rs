@@ -1,6 +1,209 @@
-use super::Context;
-use crate::summary::Item;
+//! Objects that come, go or change and that no other part tells of; and those whose going loses something.
 
-pub(super) fn items(_context: &Context<'_>) -> Vec<Item> {
-    Vec::new()
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Context;
+use super::blockers::served;
+use super::read::{Seen, about, claim, count, few, finish, kept};
+use crate::compare::{Pair, rename_candidates, replacements};
+use crate::input::RenameTrial;
+use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
+
+/// Fields that are named for a group of objects that change alike.
+const PATHS: usize = 6;
+
+pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
+    let mut items: Vec<Item> = names_change(context).into_iter().collect();
+    items.extend(losses(context));
+    items.extend(served::ending(context));
+    finish(items)
+}
+
+/// What is left when all other parts have told of theirs.
+pub(super) fn rest(context: &Context<'_>, told: &BTreeSet<ObjectRef>) -> Vec<Item> {
+    let single = |single: &'_ crate::compare::Single<'_>| !told.contains(&single.object);
+    let mut items = Vec::new();
+    let removed = context.objects.removed.iter().filter(|one| single(one));
+    let (stay, go): (Vec<_>, Vec<_>) =
+        removed.map(|one| Seen { object: &one.object, rendered: one.rendered }).partition(|seen| kept(seen.value()));
+    items.extend(by_kind("object-kept", Weight::Know, "no more part of the chart, and kept in the cluster", stay));
+    items.extend(by_kind("object-removed", Weight::Know, "gone", go));
+    let added = context.objects.added.iter().filter(|one| single(one)).map(|one| Seen { object: &one.object, rendered: one.rendered });
+    items.extend(by_kind("object-added", Weight::Know, "new", added.collect()));
+    items.extend(changed(context, told));
+    finish(items)
+}
+
+fn by_kind(code: &str, weight: Weight, what: &str, objects: Vec<Seen<'_>>) -> Vec<Item> {
+    let mut kinds: BTreeMap<&str, Vec<Seen<'_>>> = BTreeMap::new();
+    for seen in objects {
+        kinds.entry(seen.kind()).or_default().push(seen);
+    }
+    kinds
+        .into_iter()
+        .map(|(kind, seen)| {
+            let words =
+                if seen.len() == 1 { format!("is {what}") } else { format!("{} are {what}", count(seen.len(), kind, &plural(kind))) };
+            claim(code, weight, words, &seen)
+        })
+        .collect()
+}
+
+/// Changed objects, those of one kind that change in the same fields together.
+fn changed(context: &Context<'_>, told: &BTreeSet<ObjectRef>) -> Vec<Item> {
+    let mut groups: BTreeMap<(&str, Vec<String>), Vec<&Pair<'_>>> = BTreeMap::new();
+    for pair in context.objects.pairs.iter().filter(|pair| pair.changed() && !told.contains(&pair.object)) {
+        let mut paths: Vec<String> = pair.changes.iter().map(|change| change.path_text()).collect();
+        paths.sort();
+        paths.dedup();
+        groups.entry((pair.object.kind.as_str(), paths)).or_default().push(pair);
+    }
+    groups.into_iter().map(|((kind, paths), pairs)| change(kind, &paths, &pairs)).collect()
+}
+
+fn change(kind: &str, paths: &[String], pairs: &[&Pair<'_>]) -> Item {
+    let seen: Vec<Seen<'_>> = pairs.iter().map(|pair| Seen { object: &pair.object, rendered: pair.new }).collect();
+    let metadata = pairs.iter().all(|pair| pair.changes.iter().all(|change| change.under(&["metadata"])));
+    let what = if metadata { "labels or annotations only" } else { "content" };
+    let words = match seen.len() {
+        1 => format!("changes ({what}): {}", few(paths, PATHS)),
+        n => format!("{} change ({what}): {}", count(n, kind, &plural(kind)), few(paths, PATHS)),
+    };
+    let mut item = claim("object-changed", Weight::Know, words, &seen);
+    if let [pair] = pairs
+        && let [only] = pair.changes.as_slice()
+    {
+        item = item.field(only.path_text(), only.before.clone(), only.after.clone());
+    }
+    item
+}
+
+fn plural(kind: &str) -> String {
+    if let Some(stem) = kind.strip_suffix('y') {
+        format!("{stem}ies")
+    } else if kind.ends_with('s') || kind.ends_with("ss") {
+        format!("{kind}es")
+    } else {
+        format!("{kind}s")
+    }
+}
+
+/// Objects whose deletion takes more with it than themselves.
+fn losses(context: &Context<'_>) -> Vec<Item> {
+    let loss = |one: &'_ crate::compare::Single<'_>| {
+        let seen = Seen { object: &one.object, rendered: one.rendered };
+        let what = match seen.kind() {
+            "Namespace" => "goes, and with it everything in that namespace",
+            "PersistentVolume" => "goes; what lies on it may be lost",
+            "CustomResourceDefinition" => "goes, and with it every object of its kind, in all namespaces",
+            _ => return None,
+        };
+        if kept(seen.value()) {
+            return None;
+        }
+        let keep = "annotate it first, in the cluster: helm.sh/resource-policy=keep is read from the installed manifest, so set it by an upgrade of the old version";
+        Some(claim("object-loss", Weight::Act, what, &[seen]).next(keep))
+    };
+    context.objects.removed.iter().filter_map(loss).collect()
+}
+
+/// Many objects that go while as many alike come under other names.
+fn names_change(context: &Context<'_>) -> Option<Item> {
+    let solved = |trial: &RenameTrial| trial.replaced_with * 2 <= trial.replaced_without;
+    if context.input.rename.as_ref().is_some_and(solved) {
+        return None;
+    }
+    let replaced = replacements(context.objects);
+    // A few renamed objects are a change of the chart; a third of them is a change of its name.
+    let total = context.objects.removed.len() + context.objects.pairs.len();
+    if replaced.len() < 3 || replaced.len() * 3 < total {
+        return None;
+    }
+    let what = format!(
+        "{} of {} go while others of the same content come under another name: Services and pods are gone for a while, and data on volumes stays \
+         behind under the old names",
+        replaced.len(),
+        count(total, "object", "objects"),
+    );
+    let mut item =
+        Item::new("names-change", Weight::Act, what, Provenance::new(Evidence::Inferred, "content of the objects that go and come"));
+    about(&mut item, replaced.iter().map(|(gone, _)| (*gone).clone()).collect());
+    item = item.detail(replaced.iter().take(20).map(|(gone, come)| format!("{gone} becomes {}", come.object.name)).collect());
+    let tried = context.input.rename.is_some();
+    let (old, new) = (&context.input.old.chart, &context.input.new.chart);
+    let candidate = rename_candidates(context.objects, old, new, &context.input.target).into_iter().next().filter(|_| !tried);
+    Some(match candidate {
+        Some(set) => {
+            let set: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            item.next(format!("try the diff again with {}", set.join(" ")))
+        }
+        None => item,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{input, page, says};
+    use super::*;
+    use crate::summarise;
+    use crate::summary::{SectionId, Summary};
+
+    fn map(name: &str, rest: &str) -> String {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n{rest}")
+    }
+
+    fn objects(summary: &Summary) -> String {
+        summary.sections.iter().filter(|section| section.id == SectionId::Objects).map(|section| page(&section.items)).collect()
+    }
+
+    #[test]
+    fn what_nobody_else_tells_of() {
+        let old = [map("a", "data: {k: '1'}"), map("b", "data: {k: '1'}"), map("c", ""), map("e", "")].join("\n---\n");
+        let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: s, annotations: {a: b}}";
+        let old = format!("{old}\n---\n{}", account.replace("a: b", "a: c"));
+        let new = [map("a", "data: {k: '2'}"), map("b", "data: {k: '2'}"), map("d", "data: {z: z}"), map("e", ""), account.to_owned()]
+            .join("\n---\n");
+        let page = objects(&summarise(&input(&old, &new)));
+        for line in [
+            "know object-removed ConfigMap/ns/c: is gone",
+            "know object-added ConfigMap/ns/d: is new",
+            "know object-changed ConfigMap/ns/a +1: 2 ConfigMaps change (content): data.k",
+            "know object-changed ServiceAccount/ns/s: changes (labels or annotations only): metadata.annotations.a",
+        ] {
+            assert!(page.contains(line), "{page}");
+        }
+    }
+
+    #[test]
+    fn what_takes_more_with_it() {
+        let space = "apiVersion: v1\nkind: Namespace\nmetadata: {name: spare}";
+        assert!(says(items, space, "").starts_with("ACT object-loss Namespace/spare: goes, and with it everything"));
+        let kept = "apiVersion: v1\nkind: Namespace\nmetadata: {name: spare, annotations: {helm.sh/resource-policy: keep}}";
+        assert_eq!(says(items, kept, ""), "");
+        assert!(objects(&summarise(&input(kept, ""))).contains("object-kept Namespace/spare: is no more part of the chart"));
+    }
+
+    #[test]
+    fn many_that_change_their_name() {
+        let all =
+            |prefix: &str| (0..4).map(|n| map(&format!("{prefix}-{n}"), &format!("data: {{k{n}: v}}"))).collect::<Vec<_>>().join("\n---\n");
+        let mut input = input(&all("rel-old"), &all("rel-new"));
+        input.target.release = "rel".to_owned();
+        let page = objects(&summarise(&input));
+        assert!(page.starts_with("ACT names-change ConfigMap/ns/rel-old-0 +3: 4 of 4 objects go"), "{page}");
+        assert!(page.contains("-> try the diff again with nameOverride=old"), "{page}");
+        input.rename = Some(RenameTrial { set: Vec::new(), replaced_without: 4, replaced_with: 0 });
+        assert!(!objects(&summarise(&input)).contains("names-change"));
+    }
+
+    #[test]
+    fn an_api_that_ends() {
+        let budget = "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: b}";
+        let mut input = input(budget, budget);
+        input.target.kube_version = Some("v1.24.0".to_owned());
+        assert!(
+            objects(&summarise(&input))
+                .contains("look api-ends PodDisruptionBudget/ns/b: is policy/v1beta1 PodDisruptionBudget, which Kubernetes 1.25")
+        );
+    }
 }

@@ -1,0 +1,65 @@
+//! Pods that a workload replaces because their template changes.
+
+use serde_json::Value;
+
+use super::super::read::{and, claim, list, text};
+use super::new_of;
+use super::why::{lines, reasons};
+use crate::compare::{Change, Pair};
+use crate::summary::{Item, Weight};
+use crate::verdict::RESTART;
+
+const TEMPLATE: [&str; 2] = ["spec", "template"];
+const CRON_TEMPLATE: [&str; 4] = ["spec", "jobTemplate", "spec", "template"];
+
+pub(super) fn item(pair: &Pair<'_>) -> Option<Item> {
+    let kind = pair.object.kind.as_str();
+    let below: &[&str] = match kind {
+        "CronJob" => &CRON_TEMPLATE,
+        // A Job cannot be changed, and a pod hardly: the blockers say so.
+        "Job" | "Pod" => return None,
+        _ => &TEMPLATE,
+    };
+    let changes: Vec<&Change> = pair.changes.iter().filter(|change| change.under(below)).collect();
+    if changes.is_empty() {
+        return None;
+    }
+    let found = reasons(changes.iter().copied(), below.len());
+    let because = and(&found.phrases);
+    let value = &pair.new.value;
+    let detail = lines(changes.iter().copied());
+    if kind == "CronJob" {
+        return Some(claim("job-template", Weight::Know, format!("its next run differs: {because}"), &[new_of(pair)]).detail(detail));
+    }
+    if strategy(value) == "OnDelete" {
+        let what = format!("its pods keep the old version until you delete them (strategy OnDelete): {because}");
+        return Some(claim("pods-restart-by-hand", Weight::Look, what, &[new_of(pair)]).detail(detail));
+    }
+    let (weight, how) = manner(value);
+    let what = if found.only_labels {
+        format!("its pods restart for nothing but {because}{how}")
+    } else {
+        format!("its pods restart{how}: {because}")
+    };
+    Some(claim(RESTART, weight, what, &[new_of(pair)]).detail(detail))
+}
+
+fn strategy(value: &Value) -> &str {
+    let field = if value["kind"] == "Deployment" { "strategy" } else { "updateStrategy" };
+    text(value, &["spec", field, "type"]).unwrap_or("RollingUpdate")
+}
+
+/// How much of a gap there is.
+fn manner(value: &Value) -> (Weight, &'static str) {
+    let replicas = value["spec"]["replicas"].as_u64().unwrap_or(1);
+    let claims = list(value, &["spec", "template", "spec", "volumes"]).iter().any(|volume| volume.get("persistentVolumeClaim").is_some());
+    match value["kind"].as_str() {
+        _ if replicas == 0 => (Weight::Know, " (it has none now)"),
+        Some("Deployment") if strategy(value) == "Recreate" => (Weight::Look, ", all old ones stopping before new ones start"),
+        Some("Deployment") if claims => (Weight::Look, " (a new one may wait for the volume that the old one holds)"),
+        Some("StatefulSet") if replicas == 1 => (Weight::Look, ", and there is only one, down meanwhile"),
+        Some("StatefulSet") => (Weight::Know, ", one after the other"),
+        Some("DaemonSet") => (Weight::Know, ", node by node"),
+        _ => (Weight::Know, ""),
+    }
+}

@@ -1,0 +1,161 @@
+//! Restarts and their reasons as a person reads them.
+
+use super::super::testing::says;
+use super::*;
+
+fn workload(kind: &str, spec: &str, pod: &str) -> String {
+    format!("apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{{spec} template: {pod}}}")
+}
+
+fn containers(containers: &str) -> String {
+    format!("{{spec: {{containers: [{containers}]}}}}")
+}
+
+#[test]
+fn why_pods_restart() {
+    let old = workload(
+        "Deployment",
+        "",
+        "{metadata: {labels: {v: '1'}, annotations: {checksum/config: a}}, spec: {containers: [{name: a, image: 'r/a:1', args: [-a], env: [{name: X, value: '1'}]}, {name: b}]}}",
+    );
+    let new = workload(
+        "Deployment",
+        "",
+        "{metadata: {labels: {v: '2'}, annotations: {checksum/config: b}}, spec: {containers: [{name: a, image: 'r/a:2', args: [-b], env: [{name: X, value: '2'}]}, {name: b, livenessProbe: {exec: {command: [x]}}}], nodeSelector: {a: b}}}",
+    );
+    insta::assert_snapshot!(says(items, &old, &new), @r#"
+    know pods-restart Deployment/ns/x: its pods restart: image of a (1 to 2), configuration (checksum/config), arguments of a, environment of a (X), probes of b (liveness), where its pods may run and label v
+        spec.template.metadata.annotations[checksum/config]: a to b
+        spec.template.metadata.labels.v: 1 to 2
+        spec.template.spec.containers[a].args[0]: -a goes
+        spec.template.spec.containers[a].args[0]: -b is new
+        spec.template.spec.containers[a].env[X].value: 1 to 2
+        spec.template.spec.containers[a].image: r/a:1 to r/a:2
+        spec.template.spec.containers[b].livenessProbe: {"exec":{"command":["x"]}} is new
+        spec.template.spec.nodeSelector: {"a":"b"} is new
+    "#);
+}
+
+#[test]
+fn a_label_alone_is_said_to_be_the_reason() {
+    let pods = |version: &str| workload("Deployment", "", &format!("{{metadata: {{labels: {{chart: demo-{version}}}}}}}"));
+    assert!(
+        says(items, &pods("1"), &pods("2"))
+            .starts_with("know pods-restart Deployment/ns/x: its pods restart for nothing but label chart\n")
+    );
+}
+
+#[test]
+fn how_they_restart() {
+    let image = |n: u8| containers(&format!("{{name: a, image: 'a:{n}'}}"));
+    for (kind, spec, expected) in [
+        (
+            "Deployment",
+            "strategy: {type: Recreate},",
+            "look pods-restart Deployment/ns/x: its pods restart, all old ones stopping before new ones start: image of a (1 to 2)",
+        ),
+        (
+            "StatefulSet",
+            "",
+            "look pods-restart StatefulSet/ns/x: its pods restart, and there is only one, down meanwhile: image of a (1 to 2)",
+        ),
+        ("StatefulSet", "replicas: 3,", "know pods-restart StatefulSet/ns/x: its pods restart, one after the other: image of a (1 to 2)"),
+        (
+            "DaemonSet",
+            "updateStrategy: {type: OnDelete},",
+            "look pods-restart-by-hand DaemonSet/ns/x: its pods keep the old version until you delete them",
+        ),
+    ] {
+        let page = says(items, &workload(kind, spec, &image(1)), &workload(kind, spec, &image(2)));
+        assert!(page.starts_with(expected), "{page}");
+    }
+}
+
+#[test]
+fn a_default_that_is_written_restarts_nothing() {
+    let old = workload("Deployment", "", &containers("{name: a, image: 'a:1'}"));
+    let new = workload("Deployment", "replicas: 1, ", &containers("{name: a, image: 'a:1', imagePullPolicy: IfNotPresent, resources: {}}"));
+    assert_eq!(says(items, &old, &new), "");
+}
+
+#[test]
+fn pods_come_go_and_get_power() {
+    let plain = workload("Deployment", "replicas: 3,", &containers("{name: a, resources: {limits: {memory: 1Gi}}}"));
+    let other = workload(
+        "Deployment",
+        "replicas: 1,",
+        "{spec: {hostNetwork: true, containers: [{name: a, securityContext: {privileged: true}, resources: {limits: {memory: 512Mi}}}]}}",
+    );
+    let page = says(items, &plain, &other);
+    for line in [
+        "look replicas Deployment/ns/x: runs 1 pod instead of 3",
+        "look node-access Deployment/ns/x: gets power over its node: hostNetwork and privileged container a",
+        "look resources Deployment/ns/x: has other resources: memory limit of a 1Gi to 512Mi (less)",
+    ] {
+        assert!(page.contains(line), "{page}");
+    }
+    assert!(says(items, "", &plain).contains("know workload-added Deployment/ns/x: is new, with 3 pods"));
+    assert!(says(items, &plain, "").contains("look workload-removed Deployment/ns/x: goes, and its pods with it"));
+}
+
+#[test]
+fn configuration_without_a_restart() {
+    let map = |data: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata: {{a: {data}}}");
+    let with = |pod: &str| {
+        let pod = workload("Deployment", "", pod);
+        says(items, &format!("{}\n---\n{pod}", map("a")), &format!("{}\n---\n{pod}", map("b")))
+    };
+    let files = "{spec: {volumes: [{name: v, configMap: {name: c}}], containers: [{name: a, volumeMounts: [{name: v, mountPath: /c}]}]}}";
+    assert!(with(files).starts_with("look config-without-restart Deployment/ns/x: does not restart for ConfigMap c"));
+    assert!(with(&files.replace("mountPath: /c", "mountPath: /c, subPath: a")).starts_with("look config-not-read"));
+    assert!(with(&files.replace("name: a, v", "name: config-reloader, v")).starts_with("know config-reloaded"));
+    assert!(with("{spec: {containers: [{name: a, envFrom: [{configMapRef: {name: c}}]}]}}").starts_with("look config-not-read"));
+    assert_eq!(with("{spec: {volumes: [{name: v, configMap: {name: other}}], containers: []}}"), "");
+}
+
+#[test]
+fn pods_of_an_operator() {
+    let prometheus = |spec: &str| {
+        format!("apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {{name: p}}\nspec: {{replicas: 2, {spec}}}")
+    };
+    let with = |old: &str, new: &str| says(items, &prometheus(old), &prometheus(new));
+    assert!(
+        with("version: v2", "version: v3")
+            .starts_with("know pods-restart Prometheus/ns/p: prometheus-operator replaces its pods: version\n")
+    );
+    assert!(with("scrapeInterval: 1m", "scrapeInterval: 2m").starts_with("know config-reload"));
+    assert!(with("ruleSelector: {}", "a: b").contains("config-reload"));
+    assert!(with("storage: {a: b}", "storage: {a: c}").starts_with("look operated-storage"));
+    let operator = |n: u8| {
+        let args = format!("args: ['--prometheus-config-reloader=r:{n}']");
+        format!(
+            "{}\n---\n{}",
+            prometheus(""),
+            workload("Deployment", "", &containers(&format!("{{name: o, image: 'q/prometheus-operator:{n}', {args}}}")))
+        )
+    };
+    let page = says(items, &operator(1), &operator(2));
+    assert!(page.contains("Prometheus/ns/p: prometheus-operator replaces its pods: the config-reloader beside it"), "{page}");
+    assert!(page.contains("know operator-changed Deployment/ns/x"), "{page}");
+}
+
+#[test]
+fn numbers_that_two_write_and_budgets_that_let_nobody_go() {
+    let with_labels = workload("Deployment", "replicas: 2,", "{metadata: {labels: {a: b}}, spec: {containers: []}}");
+    let hpa = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec: {scaleTargetRef: {kind: Deployment, name: x}}";
+    let budget =
+        "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {minAvailable: 2, selector: {matchLabels: {a: b}}}";
+    let page = says(items, &with_labels, &[&with_labels, hpa, budget].join("\n---\n"));
+    assert!(page.contains("look replicas-and-autoscaler Deployment/ns/x"), "{page}");
+    assert!(page.contains("look budget-blocks-drain PodDisruptionBudget/ns/b: lets no pod of Deployment x be evicted"), "{page}");
+}
+
+#[test]
+fn what_is_alike_is_told_once() {
+    let pods = |n: u8, name: &str| {
+        workload("Deployment", "", &containers(&format!("{{name: a, image: 'a:{n}'}}"))).replace("name: x", &format!("name: {name}"))
+    };
+    let page = says(items, &[pods(1, "x"), pods(1, "z")].join("\n---\n"), &[pods(2, "x"), pods(2, "z")].join("\n---\n"));
+    assert_eq!(page.lines().count(), 2, "{page}");
+    assert!(page.starts_with("know pods-restart Deployment/ns/x +1:"), "{page}");
+}

@@ -1,0 +1,157 @@
+//! Why pods restart, in words.
+
+use std::collections::BTreeMap;
+
+use crate::compare::{Change, Step};
+
+use super::super::read::{clean, few, plain};
+
+/// Values of one line of detail, in characters.
+const SHOWN: usize = 90;
+/// Lines of detail of one restart; the whole list is in the render.
+const MOST_LINES: usize = 40;
+
+/// Reasons of one kind, about one container or about the pod.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone)]
+struct Why {
+    rank: u8,
+    what: &'static str,
+    container: Option<String>,
+}
+
+/// Why pods restart: phrases, the most telling first, and whether there is nothing but labels and annotations.
+#[derive(Debug, Default)]
+pub(super) struct Reasons {
+    pub(super) phrases: Vec<String>,
+    pub(super) only_labels: bool,
+}
+
+/// Sorts the changes below a pod template into phrases. `below` are the keys of the template.
+pub(super) fn reasons<'c>(changes: impl Iterator<Item = &'c Change>, below: usize) -> Reasons {
+    let mut all: BTreeMap<Why, Vec<String>> = BTreeMap::new();
+    for change in changes {
+        let (why, name) = why(&change.path, below);
+        let name = if why.what == "image" { tags(change).or(name) } else { name };
+        let names = all.entry(why).or_default();
+        if let Some(name) = name
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    let only_labels = !all.is_empty() && all.keys().all(|why| matches!(why.what, "label" | "annotation"));
+    Reasons { phrases: all.iter().map(|(why, names)| phrase(why, names)).collect(), only_labels }
+}
+
+fn phrase(why: &Why, names: &[String]) -> String {
+    let mut text = match (why.what, names.len()) {
+        ("label", 2..) => "labels".to_owned(),
+        ("annotation", 2..) => "annotations".to_owned(),
+        (what, _) => what.to_owned(),
+    };
+    if let Some(container) = &why.container {
+        text.push_str(&format!(" of {container}"));
+    }
+    match why.what {
+        "label" | "annotation" => text.push_str(&format!(" {}", few(names, 3))),
+        _ if !names.is_empty() => text.push_str(&format!(" ({})", few(names, 3))),
+        _ => {}
+    }
+    text
+}
+
+/// What the path is about, and the name of the thing there.
+fn why(path: &[Step], below: usize) -> (Why, Option<String>) {
+    let inside = path.get(below..).unwrap_or_default();
+    let keys: Vec<&str> = inside
+        .iter()
+        .filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Item(_) | Step::Index(_) => None,
+        })
+        .collect();
+    let items: Vec<&str> = inside
+        .iter()
+        .filter_map(|step| match step {
+            Step::Item(name) => Some(name.as_str()),
+            Step::Key(_) | Step::Index(_) => None,
+        })
+        .collect();
+    let pod = |rank, what, name: Option<&str>| (Why { rank, what, container: None }, name.map(str::to_owned));
+    let first = items.first().copied();
+    match keys.as_slice() {
+        [] => pod(0, "all of it", None),
+        ["metadata", "annotations", key, ..] if is_checksum(key) => pod(1, "configuration", Some(key)),
+        ["metadata", "annotations", key, ..] => pod(9, "annotation", Some(key)),
+        ["metadata", "labels", key, ..] => pod(9, "label", Some(key)),
+        ["spec", list @ ("containers" | "initContainers"), rest @ ..] => container(list, rest, &items),
+        ["spec", "volumes", ..] => pod(5, "volumes", first),
+        ["spec", key @ ("hostNetwork" | "hostPID" | "hostIPC"), ..] => pod(2, "access to the node", Some(key)),
+        ["spec", "serviceAccountName" | "serviceAccount" | "automountServiceAccountToken", ..] => pod(4, "service account", None),
+        ["spec", "affinity" | "nodeSelector" | "tolerations" | "topologySpreadConstraints" | "nodeName", ..] => {
+            pod(6, "where its pods may run", None)
+        }
+        ["spec", "priorityClassName" | "priority", ..] => pod(6, "priority", None),
+        ["spec", "securityContext", ..] => pod(4, "security context", None),
+        ["spec", "terminationGracePeriodSeconds"] => pod(7, "time to stop", None),
+        ["spec", "imagePullSecrets", ..] => pod(7, "image pull secrets", None),
+        [.., key] => pod(8, "other fields", Some(key)),
+    }
+}
+
+fn container(list: &str, keys: &[&str], items: &[&str]) -> (Why, Option<String>) {
+    let name = items.first().copied().unwrap_or("a container");
+    let of = |rank, what, thing: Option<&str>| (Why { rank, what, container: Some(name.to_owned()) }, thing.map(str::to_owned));
+    let inner = items.get(1).copied();
+    match keys {
+        [] if list == "containers" => (Why { rank: 2, what: "containers", container: None }, items.first().map(|name| (*name).to_owned())),
+        [] => (Why { rank: 2, what: "init containers", container: None }, items.first().map(|name| (*name).to_owned())),
+        ["image", ..] => of(0, "image", None),
+        ["args" | "command", ..] => of(3, "arguments", None),
+        ["env" | "envFrom", ..] => of(3, "environment", inner),
+        ["resources", ..] => of(4, "resources", None),
+        [probe @ ("livenessProbe" | "readinessProbe" | "startupProbe"), ..] => of(5, "probes", Some(probe.trim_end_matches("Probe"))),
+        ["securityContext", ..] => of(4, "security context", None),
+        ["ports", ..] => of(5, "ports", inner),
+        ["volumeMounts" | "volumeDevices", ..] => of(5, "mounts", inner),
+        ["lifecycle", ..] => of(5, "lifecycle hooks", None),
+        [key, ..] => of(8, "other fields", Some(key)),
+    }
+}
+
+/// Annotations that charts put on pods so that they restart with their configuration.
+fn is_checksum(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["checksum", "hash", "sha256", "config-version"].iter().any(|word| key.contains(word))
+}
+
+/// `1.2 to 1.3`, when nothing but the tag of an image changes.
+fn tags(change: &Change) -> Option<String> {
+    let (before, after) = (change.before.as_ref()?.as_str()?, change.after.as_ref()?.as_str()?);
+    let (old, was) = split(before);
+    let (new, is) = split(after);
+    Some(if old == new { format!("{was} to {is}") } else { format!("{before} to {after}") })
+}
+
+/// Name and tag or digest of an image.
+fn split(image: &str) -> (&str, &str) {
+    let path = image.rfind('/').map_or(0, |at| at + 1);
+    let at = image[path..].find(['@', ':']).map_or(image.len(), |at| path + at);
+    (&image[..at], image[at..].trim_start_matches([':', '@']))
+}
+
+/// `path: before to after`, a line for each change.
+pub(super) fn lines<'c>(changes: impl Iterator<Item = &'c Change>) -> Vec<String> {
+    let shown = |value: &Option<serde_json::Value>| value.as_ref().map(|value| clean(&plain(value), SHOWN));
+    let line = |change: &Change| {
+        let path = change.path_text();
+        match (shown(&change.before), shown(&change.after)) {
+            (Some(before), Some(after)) if before == after => format!("{path}: changed"),
+            (Some(before), Some(after)) => format!("{path}: {before} to {after}"),
+            (None, Some(after)) => format!("{path}: {after} is new"),
+            (Some(before), None) => format!("{path}: {before} goes"),
+            (None, None) => path,
+        }
+    };
+    changes.take(MOST_LINES).map(line).collect()
+}
