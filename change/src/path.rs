@@ -5,18 +5,24 @@
 //! has the grammar.
 
 mod blocked;
+mod evidence;
 mod graph;
 mod kubernetes;
+mod lint;
 mod read;
+mod rendered;
 mod route;
 mod rule;
 mod set;
 mod solve;
 
 pub use blocked::{Blocking, NoRoute};
+pub use evidence::{Evidence, Seen, apply_evidence};
 pub use graph::Stand;
 pub use kubernetes::KubernetesRange;
+pub use lint::{Problem, lint};
 pub use read::{API_VERSION, Disabled, KIND, MAX_FILE_BYTES, RuleError, RuleFile, read};
+pub use rendered::seen;
 pub use route::{Chore, ClusterUpgrade, Finding, FindingCode, Hop, Reason, Route};
 pub use rule::{Object, Origin, Place, Proof, Rule, Step};
 pub use set::{Chart, RuleSet, SHIPPED};

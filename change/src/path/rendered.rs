@@ -1,0 +1,220 @@
+//! Reads from a comparison of two rendered versions what it proves about rules.
+
+use serde_json::Value;
+
+use super::evidence::{Evidence, Seen, crosses, is};
+use super::graph::Stand;
+use super::kubernetes::Minors;
+use super::rule::{Object, Rule, Step, takes};
+use super::set::RuleSet;
+use crate::constraint::Constraint;
+use crate::crd;
+use crate::input::{Input, Rendered};
+use crate::summary::{Item, ObjectRef, SectionId, Summary};
+
+/// Kinds whose pods go on when the object alone is deleted.
+const WITH_PODS: [&str; 4] = ["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"];
+/// CRDs that are named before the rest is counted.
+const NAMED: usize = 2;
+
+/// What the comparison of two versions shows, and which rules it bears out or contradicts. `source` says what was rendered.
+#[must_use]
+pub fn seen(set: &RuleSet, from: &Stand, to: &Stand, input: &Input, summary: &Summary, source: &str) -> Vec<Evidence> {
+    let stuck = stuck(input, summary);
+    let crds = changed_crds(input);
+    let mut all: Vec<Seen> = stuck.clone();
+    all.extend(lost_fields(summary));
+    all.extend(crds.as_ref().map(|crd| Seen::CrdChanged { crd: crd.clone() }));
+    all.extend(kubernetes(set, to, input));
+    let evidence = |seen| Evidence { from: from.clone(), to: to.clone(), seen, source: source.to_owned() };
+    let mut evidence: Vec<Evidence> = all.into_iter().map(evidence).collect();
+    let refuted = set.rules.iter().filter(|rule| crosses(rule, from, to)).filter_map(|rule| refuted(rule, &stuck, crds.is_none(), input));
+    evidence.extend(refuted.map(|seen| Evidence { from: from.clone(), to: to.clone(), seen, source: source.to_owned() }));
+    evidence
+}
+
+fn items<'s>(summary: &'s Summary, section: SectionId, code: &'static str) -> impl Iterator<Item = &'s Item> {
+    let sections = summary.sections.iter().filter(move |found| found.id == section);
+    sections.flat_map(|section| &section.items).filter(move |item| item.code == code)
+}
+
+fn about(item: &Item) -> Vec<&ObjectRef> {
+    if item.objects.is_empty() { item.object.iter().collect() } else { item.objects.iter().collect() }
+}
+
+/// Objects that cannot be changed in place. A CRD is never deleted for that, so a step to delete it would be bad advice.
+fn stuck(input: &Input, summary: &Summary) -> Vec<Seen> {
+    let one = |item: &Item| {
+        let field = item.path.clone().unwrap_or_default();
+        let seen = |object: &ObjectRef| Seen::ImmutableField {
+            kind: object.kind.clone(),
+            name: object.name.clone(),
+            namespace: Some(object.namespace.clone()).filter(|namespace| !namespace.is_empty() && *namespace != input.target.namespace),
+            field: field.clone(),
+            pods: WITH_PODS.contains(&object.kind.as_str()),
+        };
+        about(item).into_iter().filter(|object| object.kind != "CustomResourceDefinition").map(seen).collect::<Vec<_>>()
+    };
+    items(summary, SectionId::Blockers, "immutable-field").flat_map(one).collect()
+}
+
+fn lost_fields(summary: &Summary) -> Vec<Seen> {
+    let one = |item: &Item| {
+        let crd = item.object.as_ref().map(|object| object.name.clone()).unwrap_or_default();
+        Seen::CrdFieldRemoved { crd, field: item.path.clone().unwrap_or_default(), used_by: item.what.clone() }
+    };
+    items(summary, SectionId::Crds, "crd-field-used").map(one).collect()
+}
+
+/// The CRDs of `crds/` that are new or differ, in words; none when none do.
+fn changed_crds(input: &Input) -> Option<String> {
+    let name = |rendered: &Rendered| rendered.value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let old = |new: &Rendered| input.old.crds.iter().find(|old| name(old) == name(new));
+    let differs = |new: &&Rendered| old(new).is_none_or(|old| !crd::compare(&old.value, &new.value).is_empty());
+    let changed: Vec<String> = input.new.crds.iter().filter(differs).map(name).collect();
+    let more = changed.len().saturating_sub(NAMED);
+    let first = changed[..changed.len() - more].join(" and ");
+    match (changed.is_empty(), more) {
+        (true, _) => None,
+        (_, 0) => Some(first),
+        _ => Some(format!("{first} and {more} more")),
+    }
+}
+
+/// What the newer chart says of Kubernetes: a confirmation where a rule knows at least as much, else a rule that is missing.
+fn kubernetes(set: &RuleSet, to: &Stand, input: &Input) -> Option<Seen> {
+    let text = input.new.chart.kube_version.as_deref().filter(|text| !text.trim().is_empty())?;
+    let range = Constraint::parse(text).ok()?;
+    let said = Minors::taken(&range, None);
+    let knows = |rule: &&Rule| {
+        let needed = rule.needs_kubernetes.as_ref().map(|needed| Minors::taken(needed, None));
+        rule.chart == to.chart && takes(rule.to.as_ref(), &to.version) && needed.is_some_and(|needed| needed.and(said) == needed)
+    };
+    match set.rules.iter().find(knows) {
+        _ if said == Minors::ALL => None,
+        Some(rule) => Some(Seen::Confirms { rule: rule.id.clone(), detail: format!("kubeVersion is {text}") }),
+        None => Some(Seen::KubeVersion { range }),
+    }
+}
+
+/// A rule that asks for something to be done here of which the renders show no need. That an object is in neither of them (a component
+/// that the values switch off) says nothing about the rule.
+fn refuted(rule: &Rule, stuck: &[Seen], crds_same: bool, input: &Input) -> Option<Seen> {
+    let both = |object: &Object| has(&input.old.objects, object) && has(&input.new.objects, object);
+    let needed =
+        |object: &Object| stuck.iter().any(|seen| matches!(seen, Seen::ImmutableField { kind, name, .. } if is(object, kind, name)));
+    let detail = rule.before.iter().find_map(|step| match step {
+        Step::DeleteOrphan(object) | Step::DeleteObject(object) if both(object) && !needed(object) => {
+            Some(format!("no field of {object} differs that cannot be changed in place"))
+        }
+        Step::ApplyCrds if crds_same => Some("no CRD differs".to_owned()),
+        _ => None,
+    })?;
+    Some(Seen::Refutes { rule: rule.id.clone(), detail })
+}
+
+fn has(objects: &[Rendered], object: &Object) -> bool {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    objects.iter().any(|rendered| is(object, &text(&rendered.value["kind"]), &text(&rendered.value["metadata"]["name"])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::constraint::Version;
+    use crate::path::{Origin, Question, apply_evidence, read, solve};
+    use crate::summarise;
+    use serde_json::json;
+
+    const RULES: &str = r#"
+apiVersion: groundswell.dev/v1alpha1
+kind: PathRules
+chart: beacon
+covers: ">=1.0.0 <=3.0.0"
+versions: [1.0.0, 2.0.0, 3.0.0]
+rules:
+- id: delete-two
+  from: "<2.0.0"
+  to: ">=2.0.0"
+  before:
+  - deleteOrphan: {kind: Deployment, name: RELEASE-agent}
+  source: a test
+- id: kubernetes
+  to: ">=2.0.0"
+  needsKubernetes: ">=1.25.0-0"
+  source: a test
+"#;
+
+    fn rules() -> RuleSet {
+        let mut set = RuleSet::default();
+        set.add(read("rules.yaml", RULES, Origin::Operator).unwrap()).unwrap();
+        set
+    }
+
+    fn stand(version: &str) -> Stand {
+        Stand { chart: "beacon".to_owned(), version: Version::parse(version).unwrap() }
+    }
+
+    fn deployment(name: &str, label: &str) -> Rendered {
+        let labels = json!({"app": label});
+        let value = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}},
+        });
+        Rendered { source: "beacon/templates/deployment.yaml".to_owned(), value }
+    }
+
+    fn input(old: Vec<Rendered>, new: Vec<Rendered>, kube: &str) -> Input {
+        let mut input = Input::default();
+        input.target.namespace = "monitoring".to_owned();
+        (input.old.objects, input.new.objects) = (old, new);
+        input.new.chart.kube_version = Some(kube.to_owned());
+        input
+    }
+
+    fn found(input: &Input) -> Vec<Seen> {
+        let all = seen(&rules(), &stand("1.0.0"), &stand("2.0.0"), input, &summarise(input), "a test");
+        all.into_iter().map(|evidence| evidence.seen).collect()
+    }
+
+    #[test]
+    fn a_needed_deletion_confirms_and_a_needless_one_refutes() {
+        let changed = input(vec![deployment("x-agent", "a")], vec![deployment("x-agent", "b")], ">=1.25.0-0");
+        let seen = found(&changed);
+        assert!(matches!(&seen[0], Seen::ImmutableField { kind, pods: true, .. } if kind == "Deployment"), "{seen:#?}");
+        assert!(matches!(&seen[1], Seen::Confirms { rule, .. } if rule == "kubernetes"), "{seen:#?}");
+        assert_eq!(seen.len(), 2, "{seen:#?}");
+
+        let same = input(vec![deployment("x-agent", "a")], vec![deployment("x-agent", "a")], "");
+        assert!(matches!(&found(&same)[..], [Seen::Refutes { rule, .. }] if rule == "delete-two"));
+        // Switched off, it says nothing.
+        assert_eq!(found(&input(Vec::new(), Vec::new(), "")), []);
+    }
+
+    #[test]
+    fn what_no_rule_names_becomes_one() {
+        let changed = input(vec![deployment("x-agent", "a")], vec![deployment("x-agent", "a")], ">=1.31.0-0");
+        let evidence = seen(&rules(), &stand("1.0.0"), &stand("2.0.0"), &changed, &summarise(&changed), "a test");
+        let question = Question {
+            from: stand("1.0.0"),
+            to_chart: None,
+            to: Version::parse("2.0.0").unwrap(),
+            kubernetes: Some(Version::parse("1.30.2").unwrap()),
+        };
+        assert!(solve(&rules(), &question).unwrap().hops[0].cluster_upgrade.is_none());
+        let proved = apply_evidence(&rules(), &evidence);
+        // Nothing is known to run on both sides of 1.31, and 1.0.0 runs on any.
+        let route = solve(&proved, &question).unwrap();
+        assert!(route.hops[0].cluster_upgrade.is_some(), "{route:#?}");
+    }
+
+    #[test]
+    fn crds_are_named_and_counted() {
+        let crd = |name: &str| Rendered { source: String::new(), value: json!({"metadata": {"name": name}, "spec": {}}) };
+        let mut changed = input(Vec::new(), Vec::new(), "");
+        changed.new.crds = ["a", "b", "c"].map(crd).to_vec();
+        assert_eq!(changed_crds(&changed).as_deref(), Some("a and b and 1 more"));
+        changed.old.crds = changed.new.crds.clone();
+        assert_eq!(changed_crds(&changed), None);
+    }
+}
