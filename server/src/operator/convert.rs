@@ -80,11 +80,32 @@ pub(super) fn purpose(purpose: Purpose) -> RolloutPurpose {
 /// What stands for the agent's word, which cannot tell what went from what was let go.
 pub(super) const LET_GO: &str = "let go; its objects stay";
 
-/// Where a cluster stands, its way back included. What was under way when a newer rollout took over is that one's to tell.
-pub(super) fn turn_state(turn: &Turn, rollout: &State) -> TurnState {
+/// Where a cluster stands, its way back included. What was under way when a newer rollout took over is that one's to tell; what was
+/// under way when a person ended the rollout finishes by itself, and only the cluster's reports tell how.
+pub(super) fn turn_state(turn: &Turn, rollout: &State, known: Option<&ClusterRelease>) -> TurnState {
     let stands = standing(turn);
-    let is_superseded = matches!(rollout, State::Ended { outcome: Outcome::Superseded, .. });
-    if is_superseded && matches!(stands, TurnState::InFlight | TurnState::RollingBack) { TurnState::Superseded } else { stands }
+    match rollout {
+        State::Ended { outcome, .. } if matches!(stands, TurnState::InFlight | TurnState::RollingBack) => match outcome {
+            Outcome::Superseded => TurnState::Superseded,
+            Outcome::Aborted => left_alone(turn, stands, known),
+            Outcome::Succeeded | Outcome::SucceededWithDebt | Outcome::RolledBack => stands,
+        },
+        _ => stands,
+    }
+}
+
+/// What became of a cluster after nobody looked any more.
+fn left_alone(turn: &Turn, stands: TurnState, known: Option<&ClusterRelease>) -> TurnState {
+    let (Some(generation), Some(known)) = (turn.in_flight(), known) else { return stands };
+    if known.assignment.as_ref().is_some_and(|assignment| assignment.generation > generation) {
+        return TurnState::Superseded;
+    }
+    match known.current_report().filter(|report| report.generation == generation).map(|report| report.phase) {
+        Some(Phase::Healthy | Phase::Gone) if stands == TurnState::RollingBack => TurnState::RolledBack,
+        Some(Phase::Healthy | Phase::Gone) => TurnState::Succeeded,
+        Some(Phase::Failed | Phase::Refused) => TurnState::Failed,
+        Some(Phase::Accepted | Phase::Blocked | Phase::Applying | Phase::Unhealthy) | None => stands,
+    }
 }
 
 fn standing(turn: &Turn) -> TurnState {
@@ -139,7 +160,7 @@ pub(super) fn turn(
     ClusterTurnDto {
         cluster: cluster.to_string(),
         wave: wave.map(|wave| wave.name.to_string()).unwrap_or_default(),
-        state: turn_state(turn, rollout),
+        state: turn_state(turn, rollout, known),
         generation,
         attempt: turn.attempts,
         helm_revision: report.and_then(|report| report.helm_revision),

@@ -169,9 +169,9 @@ fn counts(coordinator: &Coordinator, release: &ReleaseName, selector: &Selector,
             continue;
         }
         counts.clusters += 1;
-        let turn = active
-            .filter(|(_, snapshot)| snapshot.members.contains_key(name))
-            .map(|(head, _)| state.turns_of(&head.id).get(name).map_or(TurnState::Waiting, |turn| convert::turn_state(turn, &head.state)));
+        let turn = active.filter(|(_, snapshot)| snapshot.members.contains_key(name)).map(|(head, _)| {
+            state.turns_of(&head.id).get(name).map_or(TurnState::Waiting, |turn| convert::turn_state(turn, &head.state, known.get(name)))
+        });
         let known = known.get(name);
         let is_away = facts.get(name).is_none_or(|facts| facts.presence != Presence::Connected);
         let report = known.and_then(ClusterRelease::current_report);

@@ -70,10 +70,10 @@ pub(super) async fn list(
 pub(super) async fn summary(coordinator: &Coordinator, head: &Head) -> Result<RolloutSummaryDto, ApiError> {
     let snapshot = coordinator.snapshot(head).await?;
     let state = coordinator.state();
-    let turns = state.turns_of(&head.id);
+    let (turns, known) = (state.turns_of(&head.id), state.clusters_of(&head.release));
     let mut counts = TurnCounts::default();
     for cluster in snapshot.members.keys() {
-        counts.add(convert::turn_state(turns.get(cluster).unwrap_or(&NO_TURN), &head.state));
+        counts.add(convert::turn_state(turns.get(cluster).unwrap_or(&NO_TURN), &head.state, known.get(cluster)));
     }
     Ok(RolloutSummaryDto {
         id: head.id.to_string(),
@@ -102,7 +102,7 @@ pub(super) async fn show(
     Named(id): Named,
     Asked(asked): Asked<ShowQuery>,
 ) -> Answer<Object<RolloutDto>> {
-    let id = RolloutId(id);
+    let id = meant(&coordinator, id);
     let release = head(&coordinator, &id)?.release;
     if let Some(after) = asked.after {
         let timeout = Duration::from_secs(asked.timeout_seconds.unwrap_or(30)).min(MAX_POLL);
@@ -123,6 +123,17 @@ pub(super) async fn show(
     Ok(Json(Object::new(page(&coordinator, &snapshot, &id)?)))
 }
 
+/// A rollout, or else the newest one of a release of that name: also of one that is deleted, whose last rollout a script may still await.
+fn meant(coordinator: &Coordinator, id: String) -> RolloutId {
+    let state = coordinator.state();
+    let id = RolloutId(id);
+    if state.rollouts.contains_key(&id) {
+        return id;
+    }
+    let latest = ReleaseName::new(id.0.clone()).ok().and_then(|release| state.releases.get(&release)?.latest.clone());
+    latest.unwrap_or(id)
+}
+
 fn head(coordinator: &Coordinator, id: &RolloutId) -> Result<Head, ApiError> {
     Ok(coordinator.state().rollouts.get(id).cloned().ok_or_else(|| no_rollout(id))?)
 }
@@ -139,7 +150,7 @@ fn page(coordinator: &Coordinator, snapshot: &Snapshot, id: &RolloutId) -> Resul
     let mut counts = vec![TurnCounts::default(); snapshot.strategy.waves.len()];
     let mut exceptions: Vec<(u8, &ClusterName)> = Vec::new();
     for (cluster, member) in &snapshot.members {
-        let stands = convert::turn_state(turns.get(cluster).unwrap_or(&NO_TURN), &head.state);
+        let stands = convert::turn_state(turns.get(cluster).unwrap_or(&NO_TURN), &head.state, known.get(cluster));
         if let Some(counts) = counts.get_mut(member.wave) {
             counts.add(stands);
         }
@@ -275,7 +286,7 @@ pub(super) async fn clusters(
         .filter(|(name, member)| in_wave(member.wave) && asked.next.as_deref().is_none_or(|next| name.as_str() > next));
     let items: Vec<ClusterTurnDto> = wanted
         .map(|(name, _)| (name, turns.get(name).unwrap_or(&NO_TURN)))
-        .filter(|(_, turn)| asked.state.is_none_or(|wanted| convert::turn_state(turn, &head.state) == wanted))
+        .filter(|(name, turn)| asked.state.is_none_or(|wanted| convert::turn_state(turn, &head.state, known.get(*name)) == wanted))
         .take(limit)
         .map(|(name, turn)| convert::turn(&snapshot, &head.state, name, turn, known.get(name), said.get(name.as_str()).copied()))
         .collect();

@@ -417,3 +417,42 @@ async fn a_viewer_reads_what_a_cluster_serves() {
     assert_eq!((status, &answer["error"]["code"]), (StatusCode::CONFLICT, &json!("GS-APIS")), "{answer}");
     assert_eq!(api.get("/v1/clusters/a").await.1["kubernetesVersion"], "v1.36.3");
 }
+
+#[tokio::test]
+async fn what_was_under_way_at_an_abort_is_shown_as_it_ended() {
+    use groundswell_core::report::Phase;
+    let api = api().await;
+    api.rolling().await;
+    let a = api.world.agent("a").await;
+    let assignment = a.take().await;
+    api.post("/v1/rollouts/beacon-1/abort", json!({})).await;
+    let state = async || api.get("/v1/rollouts/beacon-1").await.1["exceptions"].clone();
+    assert_eq!(state().await[0]["state"], "inFlight", "it runs still");
+    a.report(&assignment, Phase::Failed).await;
+    assert_eq!(state().await[0]["state"], "failed");
+    a.report(&assignment, Phase::Healthy).await;
+    assert_eq!(state().await, Value::Null, "it has it");
+    let (_, clusters) = api.get("/v1/rollouts/beacon-1/clusters?state=succeeded").await;
+    assert_eq!(clusters["items"][0]["cluster"], "a");
+    let (_, clusters) = api.get("/v1/rollouts/beacon-1/clusters?state=inFlight").await;
+    assert_eq!(clusters["items"], json!([]));
+}
+
+/// `rollout wait RELEASE` asks so; the release itself is not there any more.
+#[tokio::test]
+async fn the_last_rollout_of_a_deleted_release_is_found_by_its_name() {
+    let api = api().await;
+    api.rolling().await;
+    let a = api.world.agent("a").await;
+    a.comply().await;
+    api.send(Some(&api.admin), Method::DELETE, "/v1/releases/beacon?mode=uninstall", Body::empty()).await;
+    let gone = a.take().await;
+    a.report(&gone, groundswell_core::report::Phase::Gone).await;
+    a.coordinator.plan_all().await.unwrap();
+    api.world.clock.advance(groundswell_core::time::Span::seconds(11));
+    api.world.until_ended("beacon-2").await;
+    assert_eq!(api.get("/v1/releases/beacon").await.0, StatusCode::NOT_FOUND);
+    let (status, page) = api.get("/v1/rollouts/beacon").await;
+    assert_eq!((status, &page["id"], &page["state"]), (StatusCode::OK, &json!("beacon-2"), &json!("succeeded")), "{page}");
+    assert_eq!(api.get("/v1/rollouts/moon").await.0, StatusCode::NOT_FOUND);
+}
