@@ -3,7 +3,8 @@
 //! A port of Masterminds/semver 3.5, the version inside of helm 3.22 and 4, oddities included, because a range that means
 //! something else here than in helm is worse than an odd one. The oddities worth knowing: a range without a prerelease in it never
 //! matches a prerelease (`>=1.25.0` refuses `1.25.1-gke.3`, `>=1.25.0-0` takes it); `1.2` is `1.2.x`; `>11` begins at 12;
-//! `~0.0.0` takes everything. `groundswell-helm` asks the real binary the same questions and compares the answers.
+//! `~0.0.0` takes everything. `tests/constraint_by_helm.rs` asks the real binary the same
+//! questions and compares the answers.
 
 mod scan;
 mod version;

@@ -1,4 +1,4 @@
-//! Tables of what matters to us. Whether the grammar is Helm's is tested against Helm, in `groundswell-helm`.
+//! Tables of what matters to us. Whether the grammar is Helm's is asked of Helm, in `tests/constraint_by_helm.rs`.
 
 use super::*;
 use proptest::prelude::*;

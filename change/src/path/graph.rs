@@ -1,7 +1,7 @@
 //! The versions that a way can stop at, and what the rules say of a step between two of them.
 
 use super::kubernetes::Minors;
-use super::rule::{Rule, takes};
+use super::rule::{Rule, Step, takes};
 use super::set::RuleSet;
 use crate::constraint::{Constraint, Version};
 use schemars::JsonSchema;
@@ -245,6 +245,12 @@ impl<'a> Graph<'a> {
                 }
             }
         }
+        // Values can be made ready long before; while an object is deleted something is missing, so that comes last.
+        chores.before.sort_by_key(|(step, _)| match step {
+            Step::RenameValue { .. } | Step::SetValue { .. } | Step::RemoveValue { .. } | Step::Text(_) => 0,
+            Step::ApplyCrds => 1,
+            Step::DeleteOrphan(_) | Step::DeleteObject(_) => 2,
+        });
         chores
     }
 }
@@ -252,8 +258,8 @@ impl<'a> Graph<'a> {
 /// Steps by hand with the rules that ask for them.
 #[derive(Default)]
 pub(crate) struct Chores<'a> {
-    pub(crate) before: Vec<(&'a super::rule::Step, Vec<&'a Rule>)>,
-    pub(crate) after: Vec<(&'a super::rule::Step, Vec<&'a Rule>)>,
+    pub(crate) before: Vec<(&'a Step, Vec<&'a Rule>)>,
+    pub(crate) after: Vec<(&'a Step, Vec<&'a Rule>)>,
 }
 
 impl Chores<'_> {

@@ -187,7 +187,7 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
     let stand = |node: usize| graph.nodes[node].stand.clone();
     let (mut hops, mut here, mut back, mut stood) = (Vec::with_capacity(way.len()), 0, 0, vec![0]);
     for (index, leg) in way.iter().enumerate() {
-        let (limit, no_way_back) = way_back(graph, &stood, back, leg.node);
+        let (limit, no_way_back) = way_back(graph, &stood, back, leg.node, (runs[0], runs[index + 1]));
         back = limit;
         stood.push(leg.node);
         let chores = graph.chores(here, leg.node);
@@ -204,7 +204,7 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
             number: index + 1,
             stand: stand(leg.node),
             why: way.get(index + 1).map(|next| why_not_further(graph, here, leg.node, next)).unwrap_or_default(),
-            cluster_upgrade: leg.cluster_first.then(|| cluster_upgrade(graph, here, leg.node, runs[index], runs[index + 1])).flatten(),
+            cluster_upgrade: leg.cluster_first.then(|| cluster_upgrade(graph, here, &way[index..], runs[index], runs[index + 1])).flatten(),
             before: told(chores.before),
             after: told(chores.after),
             tests: tests(graph, here, leg.node),
@@ -264,12 +264,19 @@ fn why_not_further(graph: &Graph<'_>, before: usize, stop: usize, next: &Leg) ->
     why
 }
 
-fn cluster_upgrade(graph: &Graph<'_>, here: usize, next: usize, before: Minors, after: Minors) -> Option<ClusterUpgrade> {
+/// An upgrade of the cluster before the first of these hops; it is for all of them, up to the next one.
+fn cluster_upgrade(graph: &Graph<'_>, here: usize, hops: &[Leg], before: Minors, after: Minors) -> Option<ClusterUpgrade> {
     let needs = |rule: &&Rule| {
         let range = rule.needs_kubernetes.as_ref().map_or(Minors::ALL, |range| Minors::taken(range, None));
         before.and(range) != before
     };
-    let why = graph.kubernetes_rules(next).into_iter().filter(needs).map(Reason::from).collect();
+    let stretch = hops.iter().enumerate().take_while(|(index, leg)| *index == 0 || !leg.cluster_first);
+    let mut why: Vec<Reason> = Vec::new();
+    for rule in stretch.flat_map(|(_, leg)| graph.kubernetes_rules(leg.node)).filter(needs) {
+        if why.iter().all(|known| known.rule != rule.id) {
+            why.push(Reason::from(rule));
+        }
+    }
     Some(ClusterUpgrade { at: graph.nodes[here].stand.clone(), from: before.range(), to: after.range()?, why })
 }
 
@@ -285,15 +292,24 @@ fn tests(graph: &Graph<'_>, from: usize, to: usize) -> Vec<Reason> {
     tests
 }
 
-/// The oldest version that one can go back to from a node, and the rules that forbid the one before it. A way back leads over one
-/// rollback to any version that was stood on, so the rules are asked of each of them; what was lost once stays lost.
-fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: usize) -> (usize, Vec<Reason>) {
-    let forbids = |from: usize| graph.crossed(from, node).map(|(_, rule)| rule).filter(|rule| rule.no_way_back.is_some());
-    let Some(last) = stood.iter().rposition(|from| *from >= limit && forbids(*from).next().is_some()) else {
-        return (limit, Vec::new());
+/// The oldest version that one can go back to from a node, and the rules that forbid the one before it. A way back is one rollback to
+/// any version that was stood on, so the rules are asked of each of them, and whether it bears what the cluster runs by now. What
+/// was lost once stays lost. `runs` is what the cluster ran at the beginning and runs now.
+fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: usize, runs: (Minors, Minors)) -> (usize, Vec<Reason>) {
+    let forbids = |from: usize| -> Vec<Reason> {
+        let lost = |(_, rule): (usize, &Rule)| Some(Reason::new(rule, rule.no_way_back.as_ref()?));
+        let bears = |rule: &&Rule| {
+            let range = rule.needs_kubernetes.as_ref().map_or(Minors::ALL, |range| Minors::taken(range, None));
+            // What was borne at the beginning is borne as long as nothing changed.
+            range.and(runs.1) == runs.1 || (from == 0 && runs.0 == runs.1)
+        };
+        let outgrown = graph.kubernetes_rules(from).into_iter().filter(|rule| !bears(rule)).map(Reason::from);
+        graph.crossed(from, node).filter_map(lost).chain(outgrown).collect()
     };
-    let why = forbids(stood[last]).filter_map(|rule| Some(Reason::new(rule, rule.no_way_back.as_ref()?))).collect();
-    (stood.get(last + 1).copied().unwrap_or(node), why)
+    match stood.iter().rposition(|from| *from >= limit && !forbids(*from).is_empty()) {
+        Some(last) => (stood.get(last + 1).copied().unwrap_or(node), forbids(stood[last])),
+        None => (limit, Vec::new()),
+    }
 }
 
 fn findings(set: &RuleSet, graph: &Graph<'_>, route: &Route, cluster: Option<Minors>) -> Vec<Finding> {

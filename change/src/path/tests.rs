@@ -1,5 +1,7 @@
 //! The shipped rules, and what each part of the grammar does to a way.
 
+mod oracle;
+
 use super::*;
 use crate::constraint::Version;
 

@@ -1,0 +1,272 @@
+//! `path`: ways between versions, and the rules that they keep. Needs no server and no cluster.
+
+use crate::config::read_limited;
+use crate::error::{Failure, Result};
+use crate::exit::Exit;
+use crate::output::{Format, Output};
+use crate::render::path as render;
+use clap::{Subcommand, ValueEnum};
+use groundswell_api::dto::API_VERSION;
+use groundswell_change::constraint::Version;
+use groundswell_change::path::{NoRoute, Origin, Question, RuleError, RuleSet, SHIPPED, Stand, lint, read, solve};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// More than this is not read well.
+const WIDEST: usize = 120;
+/// Where stdout is no terminal.
+const WIDTH: usize = 80;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PathCommand {
+    /// The hops from one version to another: why each is there, what to do by hand, what is tested, where the way back ends
+    Show(ShowArgs),
+    /// Check files of rules; without one, those that come with the command
+    Lint(LintArgs),
+    /// The rules that hold, with their sources
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  groundswell path show --from 8.5.2 --to 80.14.4
+  groundswell path show --from 8.5.2 --to 80.14.4 --kube-version 1.16.15
+  groundswell path show --from 1.2.0 --to 3.0.0 --chart beacon --rules beacon-paths.yaml -o json
+
+Exits with 9 when there is no path; the rule that stops it is named.")]
+pub(crate) struct ShowArgs {
+    /// The version that the release has
+    #[arg(long, value_name = "VERSION")]
+    from: Version,
+    /// The version that it shall get
+    #[arg(long, value_name = "VERSION")]
+    to: Version,
+    /// The chart that --from is a version of; needed only where several charts have it
+    #[arg(long, value_name = "NAME")]
+    chart: Option<String>,
+    /// The chart that --to is a version of, where the chart goes on under another name
+    #[arg(long, value_name = "NAME")]
+    to_chart: Option<String>,
+    /// What the cluster runs
+    #[arg(long, value_name = "VERSION")]
+    kube_version: Option<Version>,
+    #[command(flatten)]
+    given: Given,
+    /// Output
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Shape,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  groundswell path lint
+  groundswell path lint our-rules.yaml
+  groundswell path lint our-rules.yaml -o json
+
+A file is checked as it will be used: laid over the rules that come with the command. Exits with 1 when something is wrong.")]
+pub(crate) struct LintArgs {
+    /// Files of rules
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Output
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Shape,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  groundswell path list\n  groundswell path list --rules our-rules.yaml -o json")]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    given: Given,
+    /// Output
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Shape,
+}
+
+/// Rules and versions of the operator's own.
+#[derive(Debug, clap::Args)]
+struct Given {
+    /// A file of rules, laid over those that come with the command; may be given several times
+    #[arg(long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+    /// The published versions of a chart, one to a line, in the place of those that are known
+    #[arg(long, value_name = "CHART=FILE", value_parser = super::pair)]
+    versions: Vec<(String, String)>,
+}
+
+/// `-o`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    /// For people; it may change
+    #[default]
+    Table,
+    /// Versioned and stable
+    Json,
+    /// The same as YAML
+    Yaml,
+}
+
+impl Shape {
+    fn format(self) -> Option<Format> {
+        match self {
+            Self::Table => None,
+            Self::Json => Some(Format::Json),
+            Self::Yaml => Some(Format::Yaml),
+        }
+    }
+}
+
+pub(crate) fn run(command: &PathCommand, out: &mut Output) -> Result<Exit> {
+    match command {
+        PathCommand::Show(args) => show(args, out),
+        PathCommand::Lint(args) => check(args, out),
+        PathCommand::List(args) => list(args, out),
+    }
+}
+
+fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
+    let set = rules(&args.given)?;
+    let chart = match &args.chart {
+        Some(chart) => chart.clone(),
+        None => chart_of(&set, &args.from)?,
+    };
+    let from = Stand { chart, version: args.from.clone() };
+    let question = Question { from, to_chart: args.to_chart.clone(), to: args.to.clone(), kubernetes: args.kube_version.clone() };
+    let (text, value, exit) = match solve(&set, &question) {
+        Ok(route) => (render::route(&route, width()), document("UpgradePath", &route)?, Exit::Ok),
+        Err(error @ NoRoute::NotKubernetes { .. }) => {
+            return Err(Failure::usage(error.to_string(), "write it like 1.28 or v1.28.3+vmware.1"));
+        }
+        Err(error @ NoRoute::UnknownChart { .. }) => {
+            let next = "--rules FILE brings rules for it; `groundswell path list` shows what is known";
+            return Err(Failure::new(Exit::Blocked, error.to_string(), "", next));
+        }
+        Err(error) => (render::no_route(&error, width()), no_path(&error), Exit::Blocked),
+    };
+    match args.output.format() {
+        None => out.data(&text)?,
+        Some(format) => out.structured(format, &value)?,
+    }
+    Ok(exit)
+}
+
+/// The only chart that a version can be of.
+fn chart_of(set: &RuleSet, version: &Version) -> Result<String> {
+    let published = set.charts_with(version);
+    let covered = || set.charts.keys().filter(|chart| set.covers(chart, version)).map(String::as_str).collect::<Vec<_>>();
+    let charts = if published.is_empty() { covered() } else { published };
+    let known = || set.charts.keys().cloned().collect::<Vec<_>>().join(", ");
+    match charts.as_slice() {
+        [one] => Ok((*one).to_owned()),
+        [] => Err(Failure::usage(
+            format!("no chart is known to have a version {version}"),
+            format!("say which with --chart; known are {}", known()),
+        )),
+        several => Err(Failure::usage(format!("{} have a version {version}", several.join(" and ")), "say which with --chart")),
+    }
+}
+
+fn check(args: &LintArgs, out: &mut Output) -> Result<Exit> {
+    let (problems, count) = if args.files.is_empty() {
+        let shipped = SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        (lint(&RuleSet::default(), &shipped, Origin::Shipped), shipped.len())
+    } else {
+        let text = |path: &PathBuf| Ok((path.display().to_string(), read_limited(path)?));
+        let files = args.files.iter().map(text).collect::<Result<Vec<_>>>()?;
+        (lint(&shipped()?, &files, Origin::Operator), files.len())
+    };
+    match args.output.format() {
+        Some(format) => {
+            let value = json!({ "apiVersion": API_VERSION, "kind": "PathLint", "files": count, "problems": problems });
+            out.structured(format, &value)?;
+        }
+        None if problems.is_empty() => out.data(&format!("{count} {}: nothing is wrong\n", if count == 1 { "file" } else { "files" }))?,
+        None => out.data(&render::problems(&problems))?,
+    }
+    Ok(if problems.is_empty() { Exit::Ok } else { Exit::Error })
+}
+
+fn list(args: &ListArgs, out: &mut Output) -> Result<Exit> {
+    let set = rules(&args.given)?;
+    match args.output.format() {
+        None => out.data(&render::rules(&set, width()))?,
+        Some(format) => {
+            let rule = |rule: &groundswell_change::path::Rule| {
+                json!({
+                    "id": rule.id, "chart": rule.chart, "says": rule.says(), "note": rule.note, "source": rule.source,
+                    "place": rule.place, "origin": rule.origin,
+                })
+            };
+            let items: Vec<Value> = set.rules.iter().map(rule).collect();
+            let value = json!({ "apiVersion": API_VERSION, "kind": "PathRuleList", "items": items, "disabled": set.disabled });
+            out.structured(format, &value)?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn shipped() -> Result<RuleSet> {
+    RuleSet::shipped().map_err(refused)
+}
+
+/// The shipped rules with the operator's over them.
+fn rules(given: &Given) -> Result<RuleSet> {
+    let mut set = shipped()?;
+    for path in &given.rules {
+        let file = read(&path.display().to_string(), &read_limited(path)?, Origin::Operator).map_err(refused)?;
+        set.add(file).map_err(refused)?;
+    }
+    for (chart, path) in &given.versions {
+        set.publish(chart, versions(Path::new(path))?);
+    }
+    Ok(set)
+}
+
+/// One version to a line; blank lines and what follows `#` do not count.
+fn versions(path: &Path) -> Result<Vec<Version>> {
+    let mut versions = Vec::new();
+    for (index, line) in read_limited(path)?.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if !line.is_empty() {
+            let place = format!("{}:{}:1", path.display(), index + 1);
+            versions.push(Version::parse(line).map_err(|error| Failure::error(place, error, "one version to a line"))?);
+        }
+    }
+    if versions.is_empty() {
+        return Err(Failure::error(format!("{} lists no version", path.display()), "", "one version to a line"));
+    }
+    Ok(versions)
+}
+
+fn refused(errors: Vec<RuleError>) -> Failure {
+    let mut failures = errors.into_iter().map(|error| Failure::error(error.to_string(), "", ""));
+    let mut first = failures.next().unwrap_or_else(|| Failure::error("the rules cannot be read", "", ""));
+    first.errors.extend(failures.flat_map(|failure| failure.errors));
+    if let Some(last) = first.errors.last_mut() {
+        last.next = "groundswell path lint FILE".to_owned();
+    }
+    first
+}
+
+/// Something with what it is in front.
+fn document(kind: &str, body: &impl Serialize) -> Result<Value> {
+    let mut value = json!({ "apiVersion": API_VERSION, "kind": kind });
+    let body = serde_json::to_value(body).map_err(|error| Failure::error("cannot write JSON", error, ""))?;
+    if let (Some(fields), Value::Object(body)) = (value.as_object_mut(), body) {
+        fields.extend(body);
+    }
+    Ok(value)
+}
+
+fn no_path(error: &NoRoute) -> Value {
+    let by = if let NoRoute::Blocked { by, .. } = error { by.as_slice() } else { &[] };
+    json!({ "apiVersion": API_VERSION, "kind": "NoUpgradePath", "why": error.to_string(), "rules": by })
+}
+
+fn width() -> usize {
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0).min(WIDEST))
+}

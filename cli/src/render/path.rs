@@ -1,0 +1,210 @@
+//! A way between versions, as people read it.
+
+use crate::output::clean;
+use anstyle::{AnsiColor, Effects, Style};
+use groundswell_change::path::{Chore, Finding, FindingCode, Hop, NoRoute, Problem, Reason, Route, Rule, RuleSet};
+use std::collections::{BTreeMap, BTreeSet};
+use textwrap::{Options, WordSeparator, WordSplitter};
+
+const BOLD: Style = Style::new().effects(Effects::BOLD);
+const DIM: Style = Style::new().effects(Effects::DIMMED);
+const HELD: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+
+/// Rules that are named for one step; `-o json` has all.
+const RULES: usize = 3;
+/// Columns before what belongs to a hop.
+const INDENT: &str = "      ";
+
+/// Lines of at most so many columns.
+struct Page {
+    text: String,
+    width: usize,
+    /// Rules whose reason and source stand above.
+    told: BTreeSet<String>,
+}
+
+impl Page {
+    fn new(width: usize) -> Self {
+        Self { text: String::new(), width: width.max(40), told: BTreeSet::new() }
+    }
+
+    /// A paragraph that begins with `first` and goes on under it.
+    fn add(&mut self, first: &str, rest: &str, style: Style, text: &str) {
+        let options = Options::new(self.width)
+            .initial_indent(first)
+            .subsequent_indent(rest)
+            .word_separator(WordSeparator::AsciiSpace)
+            .word_splitter(WordSplitter::NoHyphenation)
+            // What is to be copied stays in one piece, even where that makes a line longer.
+            .break_words(false);
+        for line in textwrap::wrap(&clean(text), options) {
+            let bare = line.trim_start();
+            let indent = &line[..line.len() - bare.len()];
+            self.text.push_str(&format!("{indent}{style}{}{style:#}\n", bare.trim_end()));
+        }
+    }
+
+    fn gap(&mut self) {
+        self.text.push('\n');
+    }
+}
+
+/// The way.
+pub(crate) fn route(route: &Route, width: usize) -> String {
+    let mut page = Page::new(width);
+    let hops = route.hops.len();
+    let count = |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
+    let head = if hops == 0 {
+        format!("{}: nothing to do", route.to)
+    } else {
+        let hand = count(route.manual_steps, "step by hand", "steps by hand");
+        format!("{} → {}: {}, {hand}", route.from, route.to, count(hops, "hop", "hops"))
+    };
+    page.add("", "  ", BOLD, &head);
+    if let Some(version) = &route.kubernetes {
+        page.add("  ", "  ", Style::new(), &format!("the cluster runs Kubernetes {version}"));
+    } else if let Some(range) = &route.kubernetes_needed {
+        page.add("  ", "  ", Style::new(), &format!("the cluster has to run Kubernetes {range} to begin with"));
+    }
+    let (mut here, mut back) = (&route.from, &route.from);
+    for hop in &route.hops {
+        page.gap();
+        if let Some(upgrade) = &hop.cluster_upgrade {
+            let from = upgrade.from.as_ref().map(|range| format!(" from {range}")).unwrap_or_default();
+            let text = format!("Upgrade the cluster{from} to Kubernetes {}, one minor after another, while at {here}", upgrade.to);
+            page.add(" ▲  ", "    ", HELD, &text);
+            because(&mut page, &upgrade.why);
+            page.gap();
+        }
+        one(&mut page, hop, back, &route.from);
+        (here, back) = (&hop.stand, &hop.way_back_to);
+    }
+    findings(&mut page, &route.findings);
+    page.text
+}
+
+fn one(page: &mut Page, hop: &Hop, back: &groundswell_change::path::Stand, from: &groundswell_change::path::Stand) {
+    page.add(&format!("{:>2}  ", hop.number), "    ", BOLD, &hop.stand.to_string());
+    if !hop.why.is_empty() {
+        page.add("    ", "    ", Style::new(), "why stop here:");
+        because(page, &hop.why);
+    }
+    let mut number = 0;
+    for (label, chores) in [("before:", &hop.before), ("after:", &hop.after)] {
+        if !chores.is_empty() {
+            page.add("    ", "    ", Style::new(), label);
+        }
+        for chore in chores {
+            number += 1;
+            page.add(&format!("{INDENT}{number}. "), &format!("{INDENT}   "), Style::new(), &chore.words);
+            page.add(&format!("{INDENT}   "), &format!("{INDENT}   "), DIM, &asked(chore));
+        }
+    }
+    if !hop.tests.is_empty() {
+        page.add("    ", "    ", Style::new(), "tested:");
+        hop.tests.iter().for_each(|test| page.add(&format!("{INDENT}- "), &format!("{INDENT}  "), Style::new(), &test.words));
+    }
+    if hop.no_way_back.is_empty() && hop.way_back_to == *back {
+        let far = if hop.way_back_to == *from { format!("to {from}, where it began") } else { format!("to {}", hop.way_back_to) };
+        page.add("    ", "    ", Style::new(), &format!("way back: {far}"));
+    } else {
+        let end =
+            if hop.way_back_to == hop.stand { "none from here on".to_owned() } else { format!("only to {} from here on", hop.way_back_to) };
+        page.add("    ", "    ", HELD, &format!("way back: {end}"));
+        because(page, &hop.no_way_back);
+    }
+}
+
+/// Reasons with their sources; what stands above is not said again.
+fn because(page: &mut Page, why: &[Reason]) {
+    for reason in why {
+        page.add(&format!("{INDENT}- "), &format!("{INDENT}  "), Style::new(), &reason.words);
+        if !page.told.insert(reason.rule.clone()) {
+            page.add(&format!("{INDENT}  "), &format!("{INDENT}  "), DIM, &format!("[{}] as above", reason.rule));
+            continue;
+        }
+        if let Some(note) = &reason.note {
+            page.add(&format!("{INDENT}  "), &format!("{INDENT}  "), Style::new(), note);
+        }
+        page.add(&format!("{INDENT}  "), &format!("{INDENT}  "), DIM, &format!("[{}] {}", reason.rule, reason.source));
+        for proof in &reason.proofs {
+            let says = if proof.holds { "renders bear it out" } else { "renders contradict it" };
+            page.add(&format!("{INDENT}  "), &format!("{INDENT}  "), DIM, &format!("{says}: {}", proof.detail));
+        }
+    }
+}
+
+/// The rules that ask for a step; the source where it is one.
+fn asked(chore: &Chore) -> String {
+    match chore.why.as_slice() {
+        [one] => format!("[{}] {}", one.rule, one.source),
+        rules => {
+            let named: Vec<&str> = rules.iter().take(RULES).map(|reason| reason.rule.as_str()).collect();
+            let more = if rules.len() > RULES { format!(" and {} more", rules.len() - RULES) } else { String::new() };
+            format!("[{}]{more}", named.join(", "))
+        }
+    }
+}
+
+fn findings(page: &mut Page, findings: &[Finding]) {
+    let told = findings.iter().filter(|finding| finding.code != FindingCode::NothingToDo);
+    for (index, finding) in told.enumerate() {
+        if index == 0 {
+            page.gap();
+        }
+        page.add(" !  ", "    ", HELD, &finding.words);
+    }
+}
+
+/// Why there is no way.
+pub(crate) fn no_route(error: &NoRoute, width: usize) -> String {
+    let mut page = Page::new(width);
+    let NoRoute::Blocked { from, to, by } = error else {
+        page.add("", "  ", BAD, &format!("no path: {error}"));
+        return page.text;
+    };
+    page.add("", "  ", BAD, &format!("no path from {from} to {to}"));
+    let why = match by.len() {
+        0 => "no rule leads from the one name to the other here",
+        1 => "this rule stops it:",
+        _ => "these rules stop it together; without any one of them there would be a way:",
+    };
+    page.add("  ", "  ", Style::new(), why);
+    for rule in by {
+        page.add("  - ", "    ", Style::new(), &rule.words);
+        if let Some(note) = &rule.note {
+            page.add("    ", "    ", Style::new(), note);
+        }
+        page.add("    ", "    ", DIM, &format!("[{}] {}", rule.rule, rule.source));
+    }
+    page.add("  ", "  ", Style::new(), "where a rule does not hold for you, a file with `disable` and the reason says so (--rules FILE)");
+    page.text
+}
+
+/// All rules, by chart.
+pub(crate) fn rules(set: &RuleSet, width: usize) -> String {
+    let mut charts: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
+    set.rules.iter().for_each(|rule| charts.entry(&rule.chart).or_default().push(rule));
+    let mut page = Page::new(width);
+    for (index, (name, rules)) in charts.iter().enumerate() {
+        if index > 0 {
+            page.gap();
+        }
+        let known = set.charts.get(*name).map_or(0, |chart| chart.versions.len());
+        page.add("", "  ", BOLD, &format!("{name}: {} rules, {known} known versions", rules.len()));
+        for rule in rules {
+            page.add("  ", "    ", Style::new(), &format!("{}: {}", rule.id, rule.says()));
+            page.add("    ", "    ", DIM, &rule.source);
+        }
+    }
+    for (id, reason) in &set.disabled {
+        page.add("  ", "    ", HELD, &format!("{id}: disabled, {reason}"));
+    }
+    page.text
+}
+
+/// What lint found, one line each, so that an editor can jump there.
+pub(crate) fn problems(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{}: {}\n", clean(&problem.place.to_string()), clean(&problem.words))).collect()
+}
