@@ -1,5 +1,7 @@
 //! Reading objects and putting claims into words: what several parts need.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::compare::Comparison;
@@ -146,8 +148,9 @@ fn unseen(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
-/// Bounds a section and strips from its texts what a terminal would obey.
-pub(super) fn finish(mut items: Vec<Item>) -> Vec<Item> {
+/// Tells once what holds for several objects alike, bounds a section, and strips from its texts what a terminal would obey.
+pub(super) fn finish(items: Vec<Item>) -> Vec<Item> {
+    let mut items = folded(items);
     for item in &mut items {
         item.what = clean(&item.what, LINE);
         item.next = item.next.as_deref().map(|next| clean(next, LINE));
@@ -163,6 +166,29 @@ pub(super) fn finish(mut items: Vec<Item>) -> Vec<Item> {
         }
     }
     items
+}
+
+/// Claims that differ in their object alone become one, where the first of them stands.
+fn folded(items: Vec<Item>) -> Vec<Item> {
+    let mut out: Vec<Item> = Vec::with_capacity(items.len());
+    let mut known: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for item in items {
+        let key = (item.code.clone(), item.what.clone());
+        let first = known.get(&key).and_then(|at| out.get_mut(*at)).filter(|first| {
+            let alike = (first.weight, &first.path, &first.before, &first.after, &first.detail, &first.next)
+                == (item.weight, &item.path, &item.before, &item.after, &item.detail, &item.next);
+            alike && first.object.is_some() && item.object.is_some()
+        });
+        if let Some(first) = first {
+            let objects = |item: &Item| if item.objects.is_empty() { item.object.iter().cloned().collect() } else { item.objects.clone() };
+            let all = [objects(first), objects(&item)].concat();
+            about(first, all);
+        } else {
+            known.entry(key).or_insert(out.len());
+            out.push(item);
+        }
+    }
+    out
 }
 
 /// A claim about objects, the first of which says where it comes from.

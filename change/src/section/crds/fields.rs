@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::Context;
-use super::super::read::{Seen, about, clean, count, few, masked, news, olds, plain};
+use super::super::read::{Seen, about, clean, count, few, news, olds, plain};
 use super::Changed;
 use crate::crd::{FieldChange, FieldKind};
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
@@ -71,15 +71,14 @@ fn plural(changed: &Changed<'_>) -> String {
     changed.object.name.clone()
 }
 
-/// Changes that no object here notices: one claim for each kind of change and set of CRDs.
+/// Changes that no object here notices: one claim for each kind of change. The operator's CRDs share whole subtrees of fields, so
+/// that one change of a library stands in ten of them.
 fn folded<'a, 'c: 'a>(fields: impl Iterator<Item = (Vec<&'a Changed<'c>>, &'a FieldChange)>) -> Vec<Item> {
-    let mut groups: BTreeMap<(u8, Vec<ObjectRef>), Vec<(&FieldChange, &Changed<'_>)>> = BTreeMap::new();
+    let mut groups: BTreeMap<u8, Vec<(&FieldChange, Vec<&Changed<'_>>)>> = BTreeMap::new();
     for (crds, field) in fields {
-        let Some(first) = crds.first() else { continue };
-        let objects = crds.iter().map(|one| one.object.clone()).collect();
-        groups.entry((rank(&field.kind), objects)).or_default().push((field, first));
+        groups.entry(rank(&field.kind)).or_default().push((field, crds));
     }
-    groups.into_iter().filter_map(|((_, objects), fields)| claim(objects, &fields)).collect()
+    groups.into_values().filter_map(|fields| claim(&fields)).collect()
 }
 
 /// The order in which they are read.
@@ -95,19 +94,20 @@ fn rank(kind: &FieldKind) -> u8 {
     }
 }
 
-fn claim(objects: Vec<ObjectRef>, fields: &[(&FieldChange, &Changed<'_>)]) -> Option<Item> {
-    let (field, changed) = fields.first()?;
-    let one_of_many = "field has several new rules";
+fn claim(fields: &[(&FieldChange, Vec<&Changed<'_>>)]) -> Option<Item> {
+    let (field, crds) = fields.first()?;
+    let changed = crds.first()?;
+    let mut objects: Vec<ObjectRef> = fields.iter().flat_map(|(_, crds)| crds.iter().map(|one| one.object.clone())).collect();
+    objects.sort();
+    objects.dedup();
     let (code, weight, one, many) = match field.kind {
-        FieldKind::Removed => ("crd-field-removed", Weight::Look, "is removed", "fields are removed"),
-        FieldKind::Retyped => ("crd-field-retyped", Weight::Look, "takes another type", "fields take another type"),
-        FieldKind::Required => ("crd-field-required", Weight::Look, "is required now", "fields are required now"),
-        FieldKind::Enum => ("crd-field-enum", Weight::Look, "takes fewer values", "fields take fewer values"),
-        FieldKind::Closed => {
-            ("crd-field-closed", Weight::Look, "keeps no unknown fields any more", "fields keep no unknown fields any more")
-        }
-        FieldKind::Tightened(_) => ("crd-field-tightened", Weight::Look, "has a tighter rule", "fields have tighter rules"),
-        FieldKind::Default => ("crd-field-default", Weight::Know, "has another default", "fields have another default"),
+        FieldKind::Removed => ("crd-field-removed", Weight::Look, "is removed", "are removed"),
+        FieldKind::Retyped => ("crd-field-retyped", Weight::Look, "takes another type", "take another type"),
+        FieldKind::Required => ("crd-field-required", Weight::Look, "is required now", "are required now"),
+        FieldKind::Enum => ("crd-field-enum", Weight::Look, "takes fewer values", "take fewer values"),
+        FieldKind::Closed => ("crd-field-closed", Weight::Look, "keeps no unknown fields any more", "keep no unknown fields any more"),
+        FieldKind::Tightened(_) => ("crd-field-tightened", Weight::Look, "has a tighter rule", "have tighter rules"),
+        FieldKind::Default => ("crd-field-default", Weight::Know, "has another default", "have another default"),
     };
     let nobody = if matches!(field.kind, FieldKind::Default | FieldKind::Closed) { "" } else { "; no object of either render notices" };
     let path = |field: &FieldChange| if field.path.is_empty() { "the object as a whole".to_owned() } else { field.path_text() };
@@ -118,13 +118,20 @@ fn claim(objects: Vec<ObjectRef>, fields: &[(&FieldChange, &Changed<'_>)]) -> Op
     } else {
         let mut names: Vec<String> = fields.iter().map(|(field, _)| path(field)).collect();
         names.dedup();
-        format!("{}: {}{nobody}", count(names.len(), one_of_many, many), few(&names, 2))
+        let of = if objects.len() > 1 { format!(" of {} CRDs", objects.len()) } else { String::new() };
+        let many = if names.len() == 1 { "changed in several ways" } else { many };
+        format!("{}{of} {many}: {}{nobody}", count(names.len(), "field", "fields"), few(&names, 2))
     };
     let mut item = Item::new(code, weight, what, Provenance::new(Evidence::CrdSchema, &changed.new.rendered.source));
     if fields.len() == 1 {
         item = item.field(path(field), field.before.clone(), field.after.clone());
     } else {
-        item.detail = fields.iter().map(|(field, _)| format!("{}: {}", path(field), said(field))).collect();
+        let line = |(field, crds): &(&FieldChange, Vec<&Changed<'_>>)| {
+            let kinds: Vec<&str> = crds.iter().map(|one| one.kind.as_str()).collect();
+            let of = if objects.len() > 1 { format!(" ({})", few(&kinds, 3)) } else { String::new() };
+            format!("{}: {}{of}", path(field), said(field)).trim_end_matches(": ").to_owned()
+        };
+        item.detail = fields.iter().map(line).collect();
     }
     if weight == Weight::Look && matches!(field.kind, FieldKind::Removed | FieldKind::Retyped | FieldKind::Required) {
         item.next = Some(format!("objects that other people made are not seen here: kubectl get {} -A -o yaml", plural(changed)));
@@ -135,8 +142,7 @@ fn claim(objects: Vec<ObjectRef>, fields: &[(&FieldChange, &Changed<'_>)]) -> Op
 
 /// Before and after in a few words.
 fn said(field: &FieldChange) -> String {
-    let path = field.path_text();
-    let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "none".to_owned(), |value| clean(&plain(&masked(&path, value)), 80));
+    let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "none".to_owned(), |value| clean(&plain(value), 80));
     let list = |value: &Option<Value>| -> Vec<Value> { value.as_ref().and_then(Value::as_array).cloned().unwrap_or_default() };
     match &field.kind {
         FieldKind::Required | FieldKind::Closed => String::new(),

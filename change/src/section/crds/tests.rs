@@ -93,7 +93,7 @@ fn many_fields_are_one_claim() {
         spec.c: was string
         -> objects that other people made are not seen here: kubectl get as.b.c -A -o yaml
     look crd-field-enum CustomResourceDefinition/as.b.c: spec.d takes fewer values (no longer two); no object of either render notices
-    look crd-field-tightened CustomResourceDefinition/as.b.c: 1 field has several new rules: spec.e; no object of either render notices
+    look crd-field-tightened CustomResourceDefinition/as.b.c: 1 field changed in several ways: spec.e; no object of either render notices
         spec.e: maximum: none to 5
         spec.e: rules: must be large
     ");

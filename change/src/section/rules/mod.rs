@@ -11,8 +11,8 @@ use crate::summary::{Evidence, Item, Provenance, Weight};
 use matching::{Matched, Pair};
 use read::Rule;
 
-/// Longest expression that is shown.
-const EXPR: usize = 160;
+/// Most characters of an expression that are shown, from a little before the place where it differs.
+const EXPR: usize = 140;
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let (before, after) = (olds(context.objects), news(context.objects));
@@ -73,7 +73,10 @@ impl Words {
                 Weight::Look,
                 "evaluated otherwise",
                 |pair| pair.old.normal != pair.new.normal,
-                |pair| format!("{}: {} | was: {}", pair.new.name, clean(&pair.new.expr, EXPR), clean(&pair.old.expr, EXPR)),
+                |pair| {
+                    let (was, is) = difference(&pair.old.expr, &pair.new.expr);
+                    format!("{}: {is} | was: {was}", pair.new.name)
+                },
             ),
             (
                 "severity",
@@ -145,6 +148,19 @@ impl Words {
         about(&mut item, rules.iter().map(|rule| rule.seen.object.clone()).collect());
         Some(item)
     }
+}
+
+/// Two expressions around the place from which on they differ.
+fn difference(was: &str, is: &str) -> (String, String) {
+    let (was, is): (Vec<&str>, Vec<&str>) = (was.split_whitespace().collect(), is.split_whitespace().collect());
+    let same = was.iter().zip(&is).take_while(|(a, b)| a == b).count();
+    let from = |words: &[&str]| {
+        // A little of what they share, to find the place again.
+        let start = same.saturating_sub(3).min(words.len());
+        let more = if start > 0 { "… " } else { "" };
+        format!("{more}{}", clean(&words[start..].join(" "), EXPR))
+    };
+    (from(&was), from(&is))
 }
 
 fn unsaid(text: &str) -> &str {
