@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use crate::builder::Cache;
-use crate::tools::{TOOLS, Tool};
+use crate::tools::{REGISTRY, TOOLS, Tool};
 
 /// The programs of a control plane.
 #[derive(Debug, Clone)]
@@ -44,6 +44,11 @@ impl Binaries {
         let kubectl = from_assets("kubectl").or_else(|| cache.any("kubectl")).or_else(|| on_path("kubectl").next());
         Ok(Self { etcd, kube_apiserver, kube_controller_manager, kube_scheduler, kwok, helm, kubectl })
     }
+}
+
+/// The registry, from the same places as the rest.
+pub(crate) fn registry_program(progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+    locate(&REGISTRY, &Cache::open()?, progress).context("no registry to start")
 }
 
 fn locate(tool: &Tool, cache: &Cache, progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {

@@ -48,8 +48,9 @@ impl Cache {
 
     /// Builds beside the final name, so that a build cut short leaves nothing that looks finished.
     pub(crate) fn build(&self, tool: &Tool, progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
-        let place = TOOLS.iter().position(|other| other.name == tool.name).map_or(0, |index| index + 1);
-        progress(&format!("building {} {} ({place} of {}), about {} min…", tool.name, tool.version, TOOLS.len(), tool.minutes));
+        let place = TOOLS.iter().position(|other| other.name == tool.name);
+        let place = place.map(|index| format!(" ({} of {})", index + 1, TOOLS.len())).unwrap_or_default();
+        progress(&format!("building {} {}{place}, about {} min…", tool.name, tool.version, tool.minutes));
         let unfinished = self.dir.join(format!(".{}.new", tool.name));
         let output = Command::new("go")
             .args(["build", "-trimpath", "-mod=readonly", "-ldflags", &tool.linker_flags(), "-o"])

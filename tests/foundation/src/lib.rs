@@ -17,6 +17,7 @@ mod nodes;
 mod ports;
 mod process;
 mod reap;
+mod registry;
 pub mod stand;
 mod tools;
 
@@ -26,3 +27,4 @@ pub use binaries::Binaries;
 pub use cluster::Cluster;
 pub use foundation::{ClusterConfig, Foundation, FoundationConfig};
 pub use reap::reap;
+pub use registry::Registry;

@@ -82,6 +82,18 @@ pub(crate) const TOOLS: [Tool; 6] = [
     },
 ];
 
+/// Not part of a control plane: built when a test wants a registry.
+pub(crate) const REGISTRY: Tool = Tool {
+    name: "registry",
+    module: "registry",
+    package: "github.com/distribution/distribution/v3/cmd/registry",
+    version: "v3.1.2",
+    fits: "distribution/v3 v3.1.",
+    version_args: &["--version"],
+    variables: &[],
+    minutes: 3,
+};
+
 impl Tool {
     pub(crate) fn linker_flags(&self) -> String {
         self.variables.iter().fold("-s -w".to_owned(), |flags, (name, value)| format!("{flags} -X {name}={value}"))
@@ -94,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_is_announced_is_what_the_modules_pin() {
-        for tool in TOOLS {
+        for tool in TOOLS.into_iter().chain([REGISTRY]) {
             let path = format!("{}/go/{}/go.mod", env!("CARGO_MANIFEST_DIR"), tool.module);
             let pinned = std::fs::read_to_string(path).unwrap();
             let names_package = pinned.lines().any(|line| line.trim().trim_start_matches("tool ") == tool.package);
