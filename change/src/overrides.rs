@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::compare::identity::{group_of, text};
 use crate::compare::mask::{MASK, is_secret_key};
+use crate::input::OverrideClass;
 use crate::summary::ObjectRef;
 use crate::table::scopes::is_cluster_kind;
 
@@ -34,8 +35,146 @@ pub fn shown(keys: &[&str], value: &Value) -> Value {
         return Value::String(MASK.to_owned());
     }
     match value {
-        Value::Object(map) => Value::Object(map.iter().map(|(key, below)| (key.clone(), shown(&[key], below))).collect()),
+        Value::Object(map) => {
+            let named_secret = map.get("name").and_then(Value::as_str).is_some_and(is_secret_key);
+            let hidden = |key: &str| named_secret && key == "value";
+            let below = |(key, value): (&String, &Value)| {
+                let value = if hidden(key) { Value::String(MASK.to_owned()) } else { shown(&[key], value) };
+                (key.clone(), value)
+            };
+            Value::Object(map.iter().map(below).collect())
+        }
         Value::Array(items) => Value::Array(items.iter().map(|item| shown(&[], item)).collect()),
         _ => value.clone(),
+    }
+}
+
+/// What is known of one key.
+#[derive(Debug, Clone, Default)]
+pub struct Facts<'a> {
+    /// The value given.
+    pub given: Value,
+    /// Default of the old chart.
+    pub old_default: Option<&'a Value>,
+    /// Default of the new chart.
+    pub new_default: Option<&'a Value>,
+    /// Whether the old render is another one without it; `None` when it was not tried.
+    pub old_effect: Option<bool>,
+    /// Whether the new render is another one without it.
+    pub new_effect: Option<bool>,
+    /// Whether the new chart names the key, in its defaults or its templates.
+    pub named: bool,
+    /// The key that took its place, and how that is known.
+    pub moved: Option<(String, String)>,
+}
+
+/// Whether the value is the new chart's default: then it changes nothing, by the way that Helm lays values over each other, and no
+/// render is needed to know it.
+#[must_use]
+pub fn is_default(given: &Value, default: Option<&Value>) -> bool {
+    // An empty map over a map is not that map, and a null is a deletion.
+    !given.is_null() && default == Some(given)
+}
+
+/// Says what became of a key.
+#[must_use]
+pub fn class(facts: &Facts<'_>) -> OverrideClass {
+    if is_default(&facts.given, facts.new_default) {
+        return OverrideClass::NowDefault;
+    }
+    match (facts.new_effect, facts.old_effect) {
+        (Some(true), _) => working(facts),
+        (None, _) | (Some(false), None) => OverrideClass::NotTried,
+        (Some(false), Some(true)) if facts.named && facts.moved.is_none() => OverrideClass::NoEffect,
+        (Some(false), Some(true)) => gone(facts, "the new chart has no such key, neither in its defaults nor in its templates"),
+        // What was given is what the old chart did anyway, so leaving it out showed nothing there.
+        (Some(false), Some(false)) if !facts.named && is_default(&facts.given, facts.old_default) => {
+            gone(facts, "it was a default of the old chart, and the new chart has no such key")
+        }
+        (Some(false), Some(false)) => OverrideClass::NeverWorked,
+    }
+}
+
+fn gone(facts: &Facts<'_>, otherwise: &str) -> OverrideClass {
+    match &facts.moved {
+        Some((to, because)) => OverrideClass::Gone { moved_to: Some(to.clone()), because: because.clone() },
+        None => OverrideClass::Gone { moved_to: None, because: otherwise.to_owned() },
+    }
+}
+
+fn working(facts: &Facts<'_>) -> OverrideClass {
+    let items = hidden_items(facts);
+    if !items.is_empty() {
+        return OverrideClass::HidesNewItems { items };
+    }
+    let said = |default: Option<&Value>| default.filter(|value| !value.is_null()).cloned();
+    if said(facts.old_default) == said(facts.new_default) { OverrideClass::Works } else { OverrideClass::DefaultChanged }
+}
+
+/// Items of the new default list that neither the old default nor the given list has. Items with names are the same when their
+/// names are.
+fn hidden_items(facts: &Facts<'_>) -> Vec<Value> {
+    let (Some(Value::Array(new)), Value::Array(given)) = (facts.new_default, &facts.given) else { return Vec::new() };
+    let empty = Vec::new();
+    let old = facts.old_default.and_then(Value::as_array).unwrap_or(&empty);
+    let same = |a: &Value, b: &Value| a == b || name(a).is_some_and(|name_a| Some(name_a) == name(b));
+    let fresh = |item: &&Value| !old.iter().chain(given).any(|other| same(item, other));
+    new.iter().filter(fresh).map(|item| shown(&[], item)).collect()
+}
+
+fn name(item: &Value) -> Option<&str> {
+    item.get("name").and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn facts(given: Value, old: Option<bool>, new: Option<bool>) -> Facts<'static> {
+        Facts { given, old_effect: old, new_effect: new, ..Facts::default() }
+    }
+
+    #[test]
+    fn a_key_is_classed_by_what_its_absence_changes() {
+        let (yes, no) = (Some(true), Some(false));
+        assert_eq!(class(&facts(json!(1), None, yes)), OverrideClass::Works);
+        assert_eq!(class(&facts(json!(1), no, no)), OverrideClass::NeverWorked);
+        assert_eq!(class(&facts(json!(1), None, no)), OverrideClass::NotTried);
+        assert_eq!(class(&facts(json!(1), yes, None)), OverrideClass::NotTried);
+        assert!(matches!(class(&facts(json!(1), yes, no)), OverrideClass::Gone { moved_to: None, .. }));
+        assert_eq!(class(&Facts { named: true, ..facts(json!(1), yes, no) }), OverrideClass::NoEffect);
+        let moved = Some(("b".to_owned(), "tried".to_owned()));
+        let to = OverrideClass::Gone { moved_to: Some("b".into()), because: "tried".into() };
+        assert_eq!(class(&Facts { moved, ..facts(json!(1), yes, no) }), to);
+    }
+
+    #[test]
+    fn defaults_are_held_against_what_is_given() {
+        let (one, two) = (json!(1), json!(2));
+        let with = |given: Value, old, new| Facts { old_default: old, new_default: new, ..facts(given, None, Some(true)) };
+        assert_eq!(class(&with(json!(2), Some(&one), Some(&two))), OverrideClass::NowDefault);
+        assert_eq!(class(&with(json!(3), Some(&one), Some(&two))), OverrideClass::DefaultChanged);
+        assert_eq!(class(&with(json!(3), Some(&one), Some(&one))), OverrideClass::Works);
+        assert_eq!(class(&with(json!(3), None, Some(&Value::Null))), OverrideClass::Works);
+        let was = Facts { old_default: Some(&one), ..facts(json!(1), Some(false), Some(false)) };
+        assert!(matches!(class(&was), OverrideClass::Gone { .. }), "a default of the old chart that is no more");
+    }
+
+    #[test]
+    fn a_list_hides_what_the_default_has_gained() {
+        let (old, new) = (json!(["a", {"name": "x", "v": 1}]), json!(["a", {"name": "x", "v": 2}, "b", {"name": "token", "value": "t"}]));
+        let hides = Facts { old_default: Some(&old), new_default: Some(&new), ..facts(json!(["a"]), None, Some(true)) };
+        assert_eq!(class(&hides), OverrideClass::HidesNewItems { items: vec![json!("b"), json!({"name": "token", "value": MASK})] });
+        let all = Facts { given: json!(["b", {"name": "token"}]), ..hides };
+        assert_eq!(class(&all), OverrideClass::DefaultChanged);
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_masked() {
+        assert_eq!(shown(&["grafana", "adminPassword"], &json!("x")), json!(MASK));
+        assert_eq!(shown(&["a"], &json!({"token": 5, "b": ["c"]})), json!({"token": MASK, "b": ["c"]}));
+        assert_eq!(shown(&["tokens", "enabled"], &json!(true)), json!(true));
     }
 }

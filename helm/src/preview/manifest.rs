@@ -49,16 +49,30 @@ pub(super) fn split(text: &str) -> Vec<&str> {
     documents
 }
 
-/// Reads the output of `helm template`, where each document says its template first.
-pub(super) fn rendered(text: &str) -> Objects {
-    let mut out = Objects::default();
+/// The documents of what `helm template` printed, each with its template, which it says first.
+pub(super) fn parts(text: &str) -> Vec<(&str, &str)> {
     let mut source = "";
+    let mut out = Vec::new();
     for document in split(text) {
         // A document that itself begins with dashes is parted from its first line.
         source = document.lines().next().and_then(|line| line.strip_prefix("# Source: ")).map_or(source, str::trim);
+        out.push((source, document));
+    }
+    out
+}
+
+/// Reads documents as [`parts`] gives them.
+pub(super) fn objects<'a>(parts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Objects {
+    let mut out = Objects::default();
+    for (source, document) in parts {
         read(source, document, &mut out);
     }
     out
+}
+
+/// Reads what `helm template` printed.
+pub(super) fn rendered(text: &str) -> Objects {
+    objects(parts(text))
 }
 
 /// Reads a file that is no template.
@@ -71,7 +85,8 @@ pub(super) fn file(source: &str, text: &str) -> Objects {
 }
 
 fn read(source: &str, document: &str, out: &mut Objects) {
-    match parse_within(source, document, MAX_DOCUMENT) {
+    // Helm writes one line break behind each document when it puts them together: block scalars at the end have it.
+    match parse_within(source, &format!("{document}\n"), MAX_DOCUMENT) {
         // A template whose condition is not met leaves its comments.
         Ok(Value::Null) => {}
         Ok(Value::Object(map)) if map.is_empty() => {}

@@ -4,8 +4,12 @@
 //! time, each twice, so that what is random is known. CRDs come from the archives, as Helm's own rule chooses them.
 
 mod defaults;
+mod drawn;
+mod effect;
 mod error;
 mod manifest;
+mod names;
+mod overrides;
 mod random;
 mod range;
 mod render;
@@ -16,9 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use groundswell_change::input::{Input, RandomField, Rendered, Side, Target};
-use groundswell_change::overrides::object_ref;
-use groundswell_change::summary::NotChecked;
+use groundswell_change::input::Input;
 use serde_json::Value;
 
 pub use error::{PreviewError, Which};
@@ -28,11 +30,14 @@ use crate::archive::ChartArchive;
 use crate::pack::PackedChart;
 use crate::runner::{Control, Helm, HelmError, ReleaseName};
 use crate::values::{Layer, merge, parse_values};
+use drawn::{Drawn, Renders, finish, previewed};
+use effect::Reference;
+use overrides::{Basis, Bounds};
 use render::Renderer;
 use words::Refusal;
 
-/// Two renders this far apart see another second on the clock, even when the first of them was slow to start.
-const CLOCK_STEP: Duration = Duration::from_millis(1_100);
+/// From the end of a render to the start of the next, when the chart asks for the time: they see another second on the clock.
+const CLOCK_STEP: Duration = Duration::from_millis(1_050);
 
 /// A chart archive: what it holds, and its bytes.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +113,13 @@ pub struct Took {
     pub renders: usize,
 }
 
+impl Took {
+    fn add(&mut self, render: Duration) {
+        self.all += render;
+        self.renders += 1;
+    }
+}
+
 /// A preview.
 #[derive(Debug, Clone, Default)]
 pub struct Previewed {
@@ -115,6 +127,15 @@ pub struct Previewed {
     pub input: Input,
     /// Helm's part of the time.
     pub took: Took,
+    /// The Kubernetes version that the new side was rendered for; `None` is helm's default.
+    new_kube_version: Option<String>,
+}
+
+/// What is made beside the two sides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PreviewOptions {
+    /// Longest time for the classing of overrides; they are not classed without one. Two minutes try some 400 keys of a large chart.
+    pub overrides: Option<Duration>,
 }
 
 impl Preview {
@@ -130,10 +151,43 @@ impl Preview {
         target: &PreviewTarget,
         documents: &[(String, String)],
     ) -> Result<Previewed, PreviewError> {
-        let given = merged(documents)?;
+        self.input(old, new, target, documents, PreviewOptions::default()).await
+    }
+
+    /// The same, with the operator's overrides classed as `options` say.
+    ///
+    /// # Errors
+    /// As [`Preview::sides`]. The classing never fails: what it could not try is among what was not checked.
+    pub async fn input(
+        &self,
+        old: PreviewChart<'_>,
+        new: PreviewChart<'_>,
+        target: &PreviewTarget,
+        documents: &[(String, String)],
+        options: PreviewOptions,
+    ) -> Result<Previewed, PreviewError> {
+        let layers = layers(documents)?;
+        let given = merge(&layers).value;
         let renderer = Renderer::new(&self.helm, &self.control, target, old, new).await?;
         let (was, will) = self.drawn(&renderer, old, new, target, documents, &given).await?;
-        Ok(previewed(was, will, target, documents))
+        let Some(limit) = options.overrides.filter(|_| !documents.is_empty()) else {
+            return Ok(previewed(was, will, target, documents));
+        };
+        let reference = |drawn: &Drawn| Reference::new(&drawn.text, &drawn.side, &drawn.unsteady, target.release.namespace());
+        let (references, versions) = ((reference(&was), reference(&will)), (was.kube_version(target), will.kube_version(target)));
+        let mut previewed = previewed(was, will, target, documents);
+        let (old_side, new_side) = (&previewed.input.old, &previewed.input.new);
+        let old = Basis { chart: old, side: old_side, reference: references.0, kube_version: versions.0 };
+        let new = Basis { chart: new, side: new_side, reference: references.1, kube_version: versions.1 };
+        // A helm that does not say its version keeps its findings to itself.
+        let version = crate::capability::version(&self.helm, &self.control).await.ok();
+        let cache = self.cache.clone().filter(|_| version.is_some());
+        let helm_version = version.map(|version| version.to_string()).unwrap_or_default();
+        let bounds = Bounds { limit, progress: self.progress.clone(), cache, helm_version };
+        let (verdicts, missed) = overrides::classed(renderer, &layers, target, old, new, bounds).await;
+        previewed.input.overrides = Some(verdicts);
+        previewed.input.not_checked.extend(missed);
+        Ok(previewed)
     }
 
     async fn drawn(
@@ -183,13 +237,14 @@ impl Preview {
         let mut version = target.kube_version.clone();
         let mut instead = None;
         loop {
-            let later = async {
-                if clock {
-                    tokio::time::sleep(CLOCK_STEP).await;
-                }
-                renderer.render(which, version.as_deref(), &bytes).await
+            let render = || renderer.render(which, version.as_deref(), &bytes);
+            let ((first, one), (second, two)) = if clock {
+                let first = render().await;
+                tokio::time::sleep(CLOCK_STEP).await;
+                (first, render().await)
+            } else {
+                tokio::join!(render(), render())
             };
-            let ((first, one), (second, two)) = tokio::join!(renderer.render(which, version.as_deref(), &bytes), later);
             let refused = match (first, second) {
                 (Ok(first), Ok(second)) => return Ok(Renders { first, second, took: [one, two], instead }),
                 (Err(error), _) | (_, Err(error)) => error,
@@ -227,13 +282,12 @@ fn refusal(error: HelmError, which: Which, chart: PreviewChart<'_>, given: &Valu
     }
 }
 
-fn merged(documents: &[(String, String)]) -> Result<Value, PreviewError> {
-    let mut layers = Vec::new();
-    for (name, text) in documents {
+fn layers(documents: &[(String, String)]) -> Result<Vec<Layer>, PreviewError> {
+    let layer = |(name, text): &(String, String)| {
         let value = Value::Object(parse_values(name, text).map_err(PreviewError::Values)?);
-        layers.push(Layer { name: name.clone(), value });
-    }
-    Ok(merge(&layers).value)
+        Ok(Layer { name: name.clone(), value })
+    };
+    documents.iter().map(layer).collect()
 }
 
 /// Whether a template of the chart or of a chart in it asks for the time; values count, for `tpl` makes templates of them.
@@ -244,93 +298,6 @@ fn asks_for_the_time(archive: &ChartArchive, documents: &[(String, String)]) -> 
         subs.iter().any(|sub| of(&sub.files) || below(&sub.subcharts, of))
     }
     documents.iter().any(|(_, text)| random::asks_for_the_time(text)) || of(&archive.files) || below(&archive.subcharts, &of)
-}
-
-struct Renders {
-    first: String,
-    second: String,
-    took: [Duration; 2],
-    /// The version that was asked for, and the one inside the chart's range that was taken instead.
-    instead: Option<(Option<String>, String)>,
-}
-
-/// A side, and what could not be known of it.
-struct Drawn {
-    side: Side,
-    took: [Duration; 2],
-    odd: Vec<(String, String)>,
-    unsteady: Vec<String>,
-    instead: Option<(Option<String>, String)>,
-}
-
-fn finish(side: Side, mut odd: Vec<(String, String)>, renders: Renders, archive: &ChartArchive, given: &Value, namespace: &str) -> Drawn {
-    let record_bytes = crate::record::estimate_size(archive, given, &renders.first).ok().and_then(|bytes| u64::try_from(bytes).ok());
-    let (objects, random, unsteady) = read(&renders, &mut odd, namespace);
-    let (objects, hooks) = side::sort(objects);
-    let side = Side { objects, hooks, random, record_bytes, ..side };
-    Drawn { side, took: renders.took, odd, unsteady, instead: renders.instead }
-}
-
-fn read(renders: &Renders, odd: &mut Vec<(String, String)>, namespace: &str) -> (Vec<Rendered>, Vec<RandomField>, Vec<String>) {
-    let first = manifest::rendered(&renders.first);
-    odd.extend(first.odd);
-    if renders.first == renders.second {
-        return (first.objects, Vec::new(), Vec::new());
-    }
-    let second = manifest::rendered(&renders.second);
-    let steady = random::steady(first.objects, second.objects, &|value| object_ref(value, namespace).to_string());
-    (steady.objects, steady.random, steady.unsteady)
-}
-
-fn previewed(old: Drawn, new: Drawn, target: &PreviewTarget, documents: &[(String, String)]) -> Previewed {
-    let times = old.took.iter().chain(&new.took);
-    let took = Took {
-        old: old.took.into_iter().max().unwrap_or_default(),
-        new: new.took.into_iter().max().unwrap_or_default(),
-        all: times.sum(),
-        renders: 4,
-    };
-    let not_checked = [(Which::Old, &old), (Which::New, &new)].into_iter().flat_map(|(which, drawn)| not_checked(which, drawn)).collect();
-    let input = Input {
-        old: old.side,
-        new: new.side,
-        target: Target {
-            from: target.from.clone(),
-            kube_version: target.kube_version.clone(),
-            api_versions: target.api_versions.clone(),
-            release: target.release.name().to_owned(),
-            namespace: target.release.namespace().to_owned(),
-        },
-        documents: documents.iter().map(|(name, _)| name.clone()).collect(),
-        not_checked,
-        ..Input::default()
-    };
-    Previewed { input, took }
-}
-
-fn not_checked(which: Which, drawn: &Drawn) -> Vec<NotChecked> {
-    let mut out = Vec::new();
-    if let Some((wanted, taken)) = &drawn.instead {
-        let range = drawn.side.chart.kube_version.as_deref().unwrap_or_default();
-        let wanted = wanted.as_deref().unwrap_or("helm's default version");
-        out.push(NotChecked {
-            what: format!("what the {which} version renders for Kubernetes {wanted}"),
-            why: format!("the chart takes {range} only, so it was rendered for {taken}"),
-            next: "give the version that the cluster will have with --kube-version".to_owned(),
-        });
-    }
-    for (source, (count, what)) in manifest::odd_by_source(&drawn.odd) {
-        let documents = if count == 1 { "a document".to_owned() } else { format!("{count} documents") };
-        out.push(NotChecked { what: format!("{documents} of {source} in the {which} version"), why: what.to_owned(), next: String::new() });
-    }
-    for source in &drawn.unsteady {
-        out.push(NotChecked {
-            what: format!("objects of {source} in the {which} version"),
-            why: "it makes another set of objects each time that it is rendered".to_owned(),
-            next: String::new(),
-        });
-    }
-    out
 }
 
 #[cfg(test)]

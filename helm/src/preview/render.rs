@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{PreviewError, Which};
 use super::{PreviewChart, PreviewTarget};
@@ -67,10 +67,24 @@ impl Renderer {
         }
     }
 
+    /// Waits for a free core. The semaphore is never closed; were it, the render would only be less bounded.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.slots.acquire().await.ok()
+    }
+
     /// Renders one side with these documents. The time is helm's own, without the wait for its turn.
     pub(super) async fn render(&self, which: Which, kube_version: Option<&str>, values: &[&[u8]]) -> (Result<String, HelmError>, Duration) {
-        // The semaphore is never closed; were it, the render would only be less bounded.
-        let _turn = self.slots.acquire().await;
+        let _turn = self.turn().await;
+        self.render_now(which, kube_version, values).await
+    }
+
+    /// The same for one who has the turn already.
+    pub(super) async fn render_now(
+        &self,
+        which: Which,
+        kube_version: Option<&str>,
+        values: &[&[u8]],
+    ) -> (Result<String, HelmError>, Duration) {
         let template = Template { values, kube_version, api_versions: &self.target.api_versions, is_upgrade: true, ..Template::default() };
         let start = Instant::now();
         let text = self.helm.template(&self.target.release, self.chart(which), &template, &self.control).await;

@@ -1,0 +1,151 @@
+//! What is another one in a render when something was left out or added.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use groundswell_change::input::Side;
+use groundswell_change::overrides::object_ref;
+use serde_json::Value;
+
+use super::manifest;
+use super::random::RANDOM;
+
+/// The render that trials are held against. Random fields of it match whatever stands there.
+pub(super) struct Reference {
+    /// Documents as helm printed them: most are the same in a trial, and need not be read.
+    documents: HashMap<Box<str>, usize>,
+    steady: BTreeMap<(String, String), Value>,
+    /// Sources with objects whose names are random.
+    nameless: BTreeSet<String>,
+    unsteady: BTreeSet<String>,
+    namespace: String,
+}
+
+impl Reference {
+    pub(super) fn new(text: &str, side: &Side, unsteady: &[String], namespace: &str) -> Self {
+        let mut documents: HashMap<Box<str>, usize> = HashMap::new();
+        for (_, document) in manifest::parts(text) {
+            *documents.entry(document.into()).or_default() += 1;
+        }
+        let mut steady = BTreeMap::new();
+        let mut nameless = BTreeSet::new();
+        for object in side.objects.iter().chain(&side.hooks) {
+            if object.value["metadata"]["name"].as_str().is_some_and(|name| name.contains(RANDOM)) {
+                nameless.insert(object.source.clone());
+            }
+            let name = object_ref(&object.value, namespace).to_string();
+            steady.insert((object.source.clone(), name), object.value.clone());
+        }
+        let unsteady = unsteady.iter().cloned().collect();
+        Self { documents, steady, nameless, unsteady, namespace: namespace.to_owned() }
+    }
+
+    /// Names of the objects that this render has, has not, or has otherwise than the reference, sorted.
+    pub(super) fn differs(&self, trial: &str) -> BTreeSet<String> {
+        let mut left: HashMap<&str, usize> = self.documents.iter().map(|(text, count)| (text.as_ref(), *count)).collect();
+        let mut fresh = Vec::new();
+        for (source, document) in manifest::parts(trial) {
+            match left.get_mut(document) {
+                Some(count) if *count > 0 => *count -= 1,
+                _ => fresh.push((source, document)),
+            }
+        }
+        let gone = left.iter().filter(|(_, count)| **count > 0).map(|(text, _)| (first_line(text), *text));
+        let (fresh, gone) = (manifest::objects(fresh), manifest::objects(gone));
+        let mut out = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        for object in &fresh.objects {
+            if self.unsteady.contains(&object.source) {
+                continue;
+            }
+            let name = object_ref(&object.value, &self.namespace).to_string();
+            let key = (object.source.clone(), name.clone());
+            let same = match self.steady.get(&key) {
+                Some(steady) => alike(steady, &object.value),
+                None => self.nameless_twin(&object.source, &object.value),
+            };
+            if !same {
+                out.insert(name);
+            }
+            seen.insert(key);
+        }
+        for object in &gone.objects {
+            let key = (object.source.clone(), object_ref(&object.value, &self.namespace).to_string());
+            if self.steady.contains_key(&key) && !seen.contains(&key) {
+                out.insert(key.1);
+            }
+        }
+        // A document that is no object counts by its text alone.
+        let sources = |odd: &[(String, String)]| odd.iter().map(|(source, _)| source.clone()).collect::<BTreeSet<_>>();
+        out.extend(sources(&fresh.odd).symmetric_difference(&sources(&gone.odd)).cloned());
+        out
+    }
+
+    fn nameless_twin(&self, source: &str, value: &Value) -> bool {
+        let of_source = |((from, _), _): &(&(String, String), &Value)| from == source;
+        self.nameless.contains(source) && self.steady.iter().filter(of_source).any(|(_, steady)| alike(steady, value))
+    }
+}
+
+fn first_line(document: &str) -> &str {
+    document.lines().next().and_then(|line| line.strip_prefix("# Source: ")).unwrap_or_default().trim()
+}
+
+/// Whether a value is the steady one, where what is random may be anything.
+fn alike(steady: &Value, trial: &Value) -> bool {
+    match (steady, trial) {
+        (Value::String(text), _) if text == RANDOM => true,
+        (Value::String(text), Value::String(trial)) if text.contains(RANDOM) => alike_text(text, trial),
+        (Value::Object(steady), Value::Object(trial)) => {
+            let known = |(key, value): (&String, &Value)| match trial.get(key) {
+                Some(trial) => alike(value, trial),
+                None => value.as_str() == Some(RANDOM),
+            };
+            trial.keys().all(|key| steady.contains_key(key)) && steady.iter().all(known)
+        }
+        (Value::Array(steady), Value::Array(trial)) => {
+            steady.len() == trial.len() && steady.iter().zip(trial).all(|(steady, trial)| alike(steady, trial))
+        }
+        _ => steady == trial,
+    }
+}
+
+fn alike_text(steady: &str, trial: &str) -> bool {
+    let line = |(steady, trial): (&str, &str)| match steady.split_once(RANDOM) {
+        Some((head, tail)) => trial.len() >= head.len() + tail.len() && trial.starts_with(head) && trial.ends_with(tail),
+        None => steady == trial,
+    };
+    steady.lines().count() == trial.lines().count() && steady.lines().zip(trial.lines()).all(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preview::random::steady;
+    use crate::preview::side;
+
+    fn reference(first: &str, second: &str) -> Reference {
+        let name = |value: &Value| object_ref(value, "ops").to_string();
+        let steady = steady(manifest::rendered(first).objects, manifest::rendered(second).objects, &name);
+        let (objects, hooks) = side::sort(steady.objects);
+        Reference::new(first, &Side { objects, hooks, ..Side::default() }, &steady.unsteady, "ops")
+    }
+
+    fn text(secret: &str, name: &str, value: &str) -> String {
+        format!(
+            "---\n# Source: c/templates/s.yaml\napiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\ndata: {{p: {secret}}}\n\
+             ---\n# Source: c/templates/j.yaml\napiVersion: batch/v1\nkind: Job\nmetadata: {{name: job-{name}}}\nspec: {{}}\n\
+             ---\n# Source: c/templates/m.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata: {{v: {value}}}\n"
+        )
+    }
+
+    #[test]
+    fn random_parts_are_no_difference_and_others_are_named() {
+        let reference = reference(&text("eA==", "x1", "one"), &text("eQ==", "y2", "one"));
+        assert!(reference.differs(&text("eg==", "z3", "one")).is_empty());
+        let other: Vec<String> = reference.differs(&text("eg==", "z3", "two")).into_iter().collect();
+        assert_eq!(other, ["ConfigMap/ops/m"]);
+        let without = text("eg==", "z3", "one");
+        let without = &without[..without.find("---\n# Source: c/templates/m").unwrap()];
+        assert_eq!(reference.differs(without).into_iter().collect::<Vec<_>>(), ["ConfigMap/ops/m"]);
+    }
+}
