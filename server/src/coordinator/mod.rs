@@ -15,6 +15,7 @@ pub(crate) mod installed;
 mod mirror;
 pub mod operators;
 pub mod permits;
+mod raise;
 pub mod records;
 pub mod reports;
 pub mod sessions;
