@@ -99,3 +99,169 @@ fn noise(objects: &Comparison<'_>, hooks: &Comparison<'_>, input: &Input) -> Noi
     let objects = pairs.iter().filter(|pair| !pair.changed() && !pair.noise.is_empty()).count();
     Noise { objects, kinds, random }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::input::{OverrideClass, OverrideVerdict, Rendered, Side};
+    use crate::summary::Level;
+
+    fn input(old: Vec<Value>, new: Vec<Value>) -> Input {
+        let side = |values: Vec<Value>| {
+            let objects = values.into_iter().map(|value| Rendered { source: "c/templates/x.yaml".to_owned(), value }).collect();
+            Side { objects, ..Side::default() }
+        };
+        let mut input = Input { old: side(old), new: side(new), ..Input::default() };
+        input.target.namespace = "ns".to_owned();
+        input
+    }
+
+    #[test]
+    fn nothing_but_noise() {
+        let map = |version: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"helm.sh/chart": version}}});
+        let summary = summarise(&input(vec![map("a-1")], vec![map("a-2")]));
+        assert_eq!(summary.verdict.level, Level::Nothing);
+        assert_eq!(summary.noise.objects, 1);
+        assert_eq!((summary.counts.unchanged, summary.counts.changed), (1, 0));
+        assert_eq!(summary.noise.kinds[0].kind, NoiseKind::VersionLabel);
+    }
+
+    #[test]
+    fn a_list_is_its_items() {
+        let role = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [role]});
+        let summary = summarise(&input(vec![role.clone()], vec![list]));
+        assert_eq!(summary.verdict.level, Level::Nothing);
+        assert_eq!(summary.counts.new, 1);
+    }
+
+    /// Plants a secret wherever charts put them, and looks for it in all that is said.
+    #[test]
+    fn no_secret_leaves() {
+        let objects = |secret: &str, more: &str| {
+            let pod = json!({"spec": {"containers": [{
+                "name": "a",
+                "args": ["--password", secret, format!("--api-key={secret}")],
+                "env": [{"name": "DB_PASSWORD", "value": secret}, {"name": "URL", "value": format!("https://user:{secret}@host/{more}")}],
+            }]}});
+            vec![
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"x": secret, more: secret}}),
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": format!("b{more}")}, "stringData": {"x": secret}}),
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "c"}, "immutable": true, "data": {"x": format!("{secret}{more}")}}),
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {
+                    "grafana.ini": format!("[security]\nadmin_password = {secret}\nx = {more}"),
+                    "a.json": format!("{{\"token\": \"{secret}\", \"more\": \"{more}\"}}"),
+                }}),
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": pod}}),
+                json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "spec": {"template": pod}}),
+                json!({"apiVersion": "demo.io/v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": {"auth": {"password": secret, "n": more}}}),
+                json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "a"}, "parameters": {"secretKey": secret, "n": more}}),
+            ]
+        };
+        let mut input = input(objects("hunter2old", "1"), objects("hunter2new", "2"));
+        input.old.hooks = input.old.objects.clone();
+        input.new.hooks = input.new.objects.clone();
+        input.overrides = Some(vec![OverrideVerdict {
+            path: "grafana.adminPassword".to_owned(),
+            document: "prod.yaml".to_owned(),
+            class: OverrideClass::DefaultChanged,
+            given: json!("hunter2"),
+            old_default: Some(json!("hunter2old")),
+            new_default: Some(json!("hunter2new")),
+            affects: Vec::new(),
+        }]);
+        let summary = serde_json::to_string_pretty(&summarise(&input)).unwrap();
+        let lines: Vec<&str> = summary.lines().filter(|line| line.contains("hunter2")).collect();
+        assert!(lines.is_empty(), "{lines:#?}");
+        assert!(summary.contains("(secret)"), "the changes are told nevertheless");
+    }
+
+    fn any_object() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            "[a-z0-9:/=\\- ]{0,8}".prop_map(Value::from)
+        ];
+        let field = prop::sample::select(vec![
+            "name",
+            "spec",
+            "template",
+            "containers",
+            "env",
+            "image",
+            "args",
+            "resources",
+            "limits",
+            "replicas",
+            "selector",
+            "matchLabels",
+            "labels",
+            "data",
+            "rules",
+            "groups",
+            "alert",
+            "expr",
+            "ports",
+            "port",
+            "volumes",
+            "configMap",
+            "metadata",
+            "versions",
+            "schema",
+            "roleRef",
+        ]);
+        let body = leaf.prop_recursive(6, 48, 5, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::btree_map(field.clone(), inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())),
+            ]
+        });
+        let kind = prop::sample::select(vec![
+            ("apps/v1", "Deployment"),
+            ("apps/v1", "StatefulSet"),
+            ("batch/v1", "CronJob"),
+            ("v1", "Service"),
+            ("v1", "Secret"),
+            ("v1", "ConfigMap"),
+            ("v1", "List"),
+            ("networking.k8s.io/v1beta1", "Ingress"),
+            ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+            ("monitoring.coreos.com/v1", "Prometheus"),
+            ("monitoring.coreos.com/v1", "PrometheusRule"),
+            ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+        ]);
+        (kind, body.clone(), body.clone(), prop::sample::select(vec!["a", "b"])).prop_map(|((api, kind), spec, other, name)| {
+            json!({"apiVersion": api, "kind": kind, "metadata": {"name": name, "labels": other}, "spec": spec, "data": other, "rules": spec, "items": [spec]})
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+        #[test]
+        fn any_two_renders_are_summarised(old in prop::collection::vec(any_object(), 0..5), new in prop::collection::vec(any_object(), 0..5)) {
+            let mut input = input(old, new);
+            input.target.kube_version = Some("v1.30.0".to_owned());
+            input.old.crds = input.old.objects.clone();
+            input.new.crds = input.new.objects.clone();
+            let summary = summarise(&input);
+            prop_assert!(summary.verdict.reasons.len() <= 7);
+            prop_assert!(!summary.verdict.line.is_empty());
+        }
+
+        #[test]
+        fn one_render_is_no_change(objects in prop::collection::vec(any_object(), 0..5)) {
+            let mut input = input(objects.clone(), objects);
+            // Two objects of one name in one render are the last of them.
+            input.old.hooks = input.old.objects.clone();
+            input.new.hooks = input.new.objects.clone();
+            let summary = summarise(&input);
+            prop_assert_eq!(summary.counts.changed + summary.counts.added + summary.counts.removed, 0);
+            prop_assert_eq!(summary.verdict.level, Level::Nothing, "{}", summary.verdict.line);
+        }
+    }
+}

@@ -32,8 +32,8 @@ pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdi
     };
     let line = match level {
         Level::Blocked => blocked(&stops, steps),
-        Level::Steps => format!("{}{}.", capital(&plan(steps)), restarts(sections)),
-        Level::OneStep => format!("One step: a plain upgrade does it{}.", restarts(sections)),
+        Level::Steps => format!("{}{}{}.", capital(&plan(steps)), restarts(sections), decisions(sections)),
+        Level::OneStep => format!("One step: a plain upgrade does it{}{}.", restarts(sections), decisions(sections)),
         Level::Nothing => "Nothing of substance changes.".to_owned(),
     };
     Verdict { level, line, reasons: reasons(sections), not_checked: not_checked(input) }
@@ -85,7 +85,7 @@ fn phrase(code: &str, items: &[&Item]) -> String {
     match code {
         "apply-crds" => {
             let crds: usize = items.iter().map(|item| objects(item)).sum();
-            format!("apply {crds} {} first", if crds == 1 { "CRD" } else { "CRDs" })
+            format!("apply {crds} {}", if crds == 1 { "CRD" } else { "CRDs" })
         }
         "recreate" => named("delete"),
         "clean-up" => named("clean up after"),
@@ -110,6 +110,16 @@ fn restarts(sections: &[Section]) -> String {
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// Findings that ask somebody to act, and are no steps: data that is left behind, a value that does nothing any more.
+fn decisions(sections: &[Section]) -> String {
+    let others = sections.iter().filter(|section| section.id != SectionId::Steps);
+    match others.flat_map(|section| &section.items).filter(|item| item.weight == Weight::Act).count() {
+        0 => String::new(),
+        1 => "; 1 finding asks for a decision".to_owned(),
+        n => format!("; {n} findings ask for a decision"),
+    }
 }
 
 /// How many objects a claim is about.
@@ -225,17 +235,12 @@ mod tests {
             (vec![], false, Level::Nothing, "Nothing of substance changes."),
             (vec![], true, Level::OneStep, "One step: a plain upgrade does it; no pod restarts."),
             (vec![restart()], true, Level::OneStep, "One step: a plain upgrade does it; 1 workload restarts."),
-            (
-                vec![section(SectionId::Steps, vec![crds()]), restart()],
-                true,
-                Level::Steps,
-                "1 step: apply 1 CRD first; 1 workload restarts.",
-            ),
+            (vec![section(SectionId::Steps, vec![crds()]), restart()], true, Level::Steps, "1 step: apply 1 CRD; 1 workload restarts."),
             (
                 vec![section(SectionId::Blockers, vec![fixed()]), section(SectionId::Steps, vec![crds(), recreate()])],
                 true,
                 Level::Blocked,
-                "Blocked until it is prepared: a plain upgrade would fail. 2 steps: apply 1 CRD first, then delete DaemonSet x.",
+                "Blocked until it is prepared: a plain upgrade would fail. 2 steps: apply 1 CRD, then delete DaemonSet x.",
             ),
             (
                 vec![section(SectionId::Blockers, vec![fixed(), item("kube-version", Weight::Stop, "needs Kubernetes 2", None)])],

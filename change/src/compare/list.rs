@@ -39,11 +39,12 @@ const BAGS: [&str; 5] = ["tolerations", "matchExpressions", "imagePullSecrets", 
 const ORDERED: [&str; 1] = ["initContainers"];
 
 /// Keys that together name an item, tried in this order after `name`.
-const KEYS: [&[&str]; 18] = [
+const KEYS: [&[&str]; 19] = [
     &["name"],
     &["mountPath"],
     &["containerPort", "protocol"],
     &["port", "protocol"],
+    &["port"],
     &["devicePath"],
     &["topologyKey", "whenUnsatisfiable"],
     &["kind", "namespace", "name"],
@@ -108,8 +109,8 @@ fn name(keys: &[&str], map: &Map<String, Value>) -> Option<String> {
     let part = |(at, key): (usize, &&str)| match map.get(*key) {
         Some(Value::String(text)) => Some(text.clone()),
         Some(Value::Number(number)) => Some(number.to_string()),
-        // Only the first of several keys has to be there: a port without a protocol is TCP, a subject without a namespace is the user's.
-        None if at > 0 && *key == "protocol" => Some("TCP".to_owned()),
+        // A number without a protocol is a port of TCP; a port that a monitor names has none. A subject need not have a namespace.
+        None if at > 0 && *key == "protocol" && map.get(keys[0]).is_some_and(Value::is_number) => Some("TCP".to_owned()),
         None if keys.len() > 1 && *key == "namespace" => Some(String::new()),
         _ => None,
     };

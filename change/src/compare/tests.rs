@@ -99,6 +99,15 @@ fn noise_is_folded() {
             "subjects: [{kind: User, name: a, apiGroup: rbac.authorization.k8s.io}]".to_owned(),
             Default,
         ),
+        ("v1/Secret", "stringData: {a: foo}".to_owned(), "data: {a: Zm9v}".to_owned(), Spelling),
+        (
+            "monitoring.coreos.com/v1/ServiceMonitor",
+            "spec: {endpoints: [{port: a, relabelings: [{}], metricRelabelings: []}]}".to_owned(),
+            "spec: {endpoints: [{port: a, relabelings: [{action: replace}], metricRelabelings: []}]}".to_owned(),
+            Default,
+        ),
+        ("monitoring.coreos.com/v1/PodMonitor", "spec: {a: []}".to_owned(), "spec: {}".to_owned(), Empty),
+        ("monitoring.coreos.com/v1/Prometheus", "spec: {}".to_owned(), "spec: {hostNetwork: false}".to_owned(), Default),
         (
             "monitoring.coreos.com/v1/ServiceMonitor",
             "spec: {endpoints: [{port: a, interval: 1m}]}".to_owned(),
@@ -129,6 +138,14 @@ fn noise_is_folded() {
     ] {
         assert_eq!(told(&object(old, ""), &object(new, "")), (vec![], vec![ApiVersion]), "{old}");
     }
+}
+
+#[test]
+fn an_ingress_in_the_words_of_its_new_api() {
+    let old = "spec: {rules: [{host: a, http: {paths: [{path: /, backend: {serviceName: s, servicePort: 80}}]}}]}";
+    let new = "spec: {rules: [{host: a, http: {paths: [{path: /, pathType: ImplementationSpecific, backend: {service: {name: s, port: {number: 80}}}}]}}]}";
+    let told = told(&object("extensions/v1beta1/Ingress", old), &object("networking.k8s.io/v1/Ingress", new));
+    assert_eq!(told, (vec![], vec![NoiseKind::ApiVersion]));
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) struct Rules<'a> {
     pub(super) kind: &'a str,
     /// Whether Kubernetes defines the kind, so that what is empty there means nothing.
     pub(super) builtin: bool,
+    /// Whether an empty list of the kind is as good as none.
+    pub(super) lists: bool,
     pub(super) versions: &'a Versions,
 }
 
@@ -90,6 +92,10 @@ impl Walk<'_> {
     fn maps(&mut self, old: &Map<String, Value>, new: &Map<String, Value>) {
         let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for key in keys {
+            // Most is the same, and a path to it is not worth its memory.
+            if old.get(key) == new.get(key) {
+                continue;
+            }
             self.at(Step::Key(key.clone()), |walk| match (old.get(key), new.get(key)) {
                 (Some(was), Some(is)) if was.is_null() && !is.is_null() => walk.one(Only::New(is), new),
                 (Some(was), Some(is)) if is.is_null() && !was.is_null() => walk.one(Only::Old(was), old),
@@ -138,7 +144,7 @@ impl Walk<'_> {
         }
         match value {
             Value::Object(map) if map.is_empty() && self.empty_means_nothing() => self.noise(NoiseKind::Empty),
-            Value::Array(items) if items.is_empty() && self.empty_means_nothing() => self.noise(NoiseKind::Empty),
+            Value::Array(items) if items.is_empty() && (self.rules.lists || self.empty_means_nothing()) => self.noise(NoiseKind::Empty),
             Value::Object(map) if !map.is_empty() && self.path.len() < MAX_DEPTH => self.one_map(only, map),
             _ => self.change(old, new),
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Context;
 use super::blockers::served;
 use super::read::{Seen, about, claim, count, few, finish, kept};
-use crate::compare::{Pair, rename_candidates, replacements};
+use crate::compare::{Change, Pair, rename_candidates, replacements};
 use crate::input::RenameTrial;
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 
@@ -49,29 +49,52 @@ fn by_kind(code: &str, weight: Weight, what: &str, objects: Vec<Seen<'_>>) -> Ve
         .collect()
 }
 
-/// Changed objects, those of one kind that change in the same fields together.
+/// Changed objects: those of one kind that change in the same fields together, and all that change in nothing but their labels.
 fn changed(context: &Context<'_>, told: &BTreeSet<ObjectRef>) -> Vec<Item> {
+    let pairs = context.objects.pairs.iter().filter(|pair| pair.changed() && !told.contains(&pair.object));
+    let (outside, inside): (Vec<&Pair<'_>>, Vec<&Pair<'_>>) = pairs.partition(|pair| pair.changes.iter().all(is_metadata));
     let mut groups: BTreeMap<(&str, Vec<String>), Vec<&Pair<'_>>> = BTreeMap::new();
-    for pair in context.objects.pairs.iter().filter(|pair| pair.changed() && !told.contains(&pair.object)) {
-        let mut paths: Vec<String> = pair.changes.iter().map(|change| change.path_text()).collect();
-        paths.sort();
-        paths.dedup();
-        groups.entry((pair.object.kind.as_str(), paths)).or_default().push(pair);
+    for pair in inside {
+        let fields = paths(std::iter::once(pair), |change| !is_metadata(change));
+        groups.entry((pair.object.kind.as_str(), fields)).or_default().push(pair);
     }
-    groups.into_iter().map(|((kind, paths), pairs)| change(kind, &paths, &pairs)).collect()
+    let mut items: Vec<Item> = groups.into_iter().map(|((kind, fields), pairs)| content(kind, &fields, &pairs)).collect();
+    if !outside.is_empty() {
+        let fields = paths(outside.iter().copied(), |_| true);
+        let few = few(&fields, PATHS);
+        let words = match outside.len() {
+            1 => format!("changes in labels or annotations only: {few}"),
+            n => format!("{n} objects change in labels or annotations only: {few}"),
+        };
+        items.push(claim("metadata-changed", Weight::Know, words, &seen(&outside)));
+    }
+    items
 }
 
-fn change(kind: &str, paths: &[String], pairs: &[&Pair<'_>]) -> Item {
-    let seen: Vec<Seen<'_>> = pairs.iter().map(|pair| Seen { object: &pair.object, rendered: pair.new }).collect();
-    let metadata = pairs.iter().all(|pair| pair.changes.iter().all(|change| change.under(&["metadata"])));
-    let what = if metadata { "labels or annotations only" } else { "content" };
-    let words = match seen.len() {
-        1 => format!("changes ({what}): {}", few(paths, PATHS)),
-        n => format!("{} change ({what}): {}", count(n, kind, &plural(kind)), few(paths, PATHS)),
+fn is_metadata(change: &Change) -> bool {
+    change.under(&["metadata"])
+}
+
+fn seen<'c>(pairs: &[&'c Pair<'_>]) -> Vec<Seen<'c>> {
+    pairs.iter().map(|pair| Seen { object: &pair.object, rendered: pair.new }).collect()
+}
+
+fn paths<'c>(pairs: impl Iterator<Item = &'c Pair<'c>>, wanted: impl Fn(&Change) -> bool) -> Vec<String> {
+    let paths: BTreeSet<String> = pairs.flat_map(|pair| &pair.changes).filter(|change| wanted(change)).map(Change::path_text).collect();
+    paths.into_iter().collect()
+}
+
+fn content(kind: &str, fields: &[String], pairs: &[&Pair<'_>]) -> Item {
+    let few = few(fields, PATHS);
+    let words = match pairs.len() {
+        1 => format!("changes: {few}"),
+        n => format!("{} change: {few}", count(n, kind, &plural(kind))),
     };
-    let mut item = claim("object-changed", Weight::Know, words, &seen);
+    let mut item = claim("object-changed", Weight::Know, words, &seen(pairs));
     if let [pair] = pairs
         && let [only] = pair.changes.as_slice()
+        // Both are masked alike when they are secret.
+        && only.before != only.after
     {
         item = item.field(only.path_text(), only.before.clone(), only.after.clone());
     }
@@ -167,8 +190,8 @@ mod tests {
         for line in [
             "know object-removed ConfigMap/ns/c: is gone",
             "know object-added ConfigMap/ns/d: is new",
-            "know object-changed ConfigMap/ns/a +1: 2 ConfigMaps change (content): data.k",
-            "know object-changed ServiceAccount/ns/s: changes (labels or annotations only): metadata.annotations.a",
+            "know object-changed ConfigMap/ns/a +1: 2 ConfigMaps change: data.k",
+            "know metadata-changed ServiceAccount/ns/s: changes in labels or annotations only: metadata.annotations.a",
         ] {
             assert!(page.contains(line), "{page}");
         }

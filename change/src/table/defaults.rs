@@ -75,8 +75,12 @@ const POD: &[(&str, &str)] = &[
     ("volumes.secret.optional", "false"),
 ];
 
-/// Of other fields, by kind.
+/// Of other fields, by kind. Those of the Prometheus Operator's kinds are from its API reference (0.90) and the defaults of its CRDs.
 const FIELDS: &[(&str, &str, &str)] = &[
+    ("Alertmanager", "spec.forceEnableClusterMode", "false"),
+    ("Alertmanager", "spec.listenLocal", "false"),
+    ("Alertmanager", "spec.paused", "false"),
+    ("Alertmanager", "spec.replicas", "1"),
     ("ClusterRoleBinding", "roleRef.apiGroup", r#""rbac.authorization.k8s.io""#),
     ("CronJob", "spec.concurrencyPolicy", r#""Allow""#),
     ("CronJob", "spec.failedJobsHistoryLimit", "1"),
@@ -118,6 +122,16 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("PersistentVolume", "spec.persistentVolumeReclaimPolicy", r#""Retain""#),
     ("PersistentVolume", "spec.volumeMode", r#""Filesystem""#),
     ("PersistentVolumeClaim", "spec.volumeMode", r#""Filesystem""#),
+    ("PodMonitor", "spec.podMetricsEndpoints.metricRelabelings.action", r#""replace""#),
+    ("PodMonitor", "spec.podMetricsEndpoints.relabelings.action", r#""replace""#),
+    ("Prometheus", "spec.disableCompaction", "false"),
+    ("Prometheus", "spec.enableAdminAPI", "false"),
+    ("Prometheus", "spec.enableRemoteWriteReceiver", "false"),
+    ("Prometheus", "spec.hostNetwork", "false"),
+    ("Prometheus", "spec.listenLocal", "false"),
+    ("Prometheus", "spec.paused", "false"),
+    ("Prometheus", "spec.replicas", "1"),
+    ("Prometheus", "spec.shards", "1"),
     ("RoleBinding", "roleRef.apiGroup", r#""rbac.authorization.k8s.io""#),
     ("Secret", "type", r#""Opaque""#),
     ("Service", "spec.allocateLoadBalancerNodePorts", "true"),
@@ -130,6 +144,10 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("Service", "spec.sessionAffinity", r#""None""#),
     ("Service", "spec.type", r#""ClusterIP""#),
     ("ServiceAccount", "automountServiceAccountToken", "true"),
+    ("ServiceMonitor", "spec.endpoints.honorLabels", "false"),
+    ("ServiceMonitor", "spec.endpoints.metricRelabelings.action", r#""replace""#),
+    ("ServiceMonitor", "spec.endpoints.relabelings.action", r#""replace""#),
+    ("ServiceMonitor", "spec.endpoints.scheme", r#""http""#),
     ("StatefulSet", "spec.minReadySeconds", "0"),
     ("StatefulSet", "spec.persistentVolumeClaimRetentionPolicy.whenDeleted", r#""Retain""#),
     ("StatefulSet", "spec.persistentVolumeClaimRetentionPolicy.whenScaled", r#""Retain""#),

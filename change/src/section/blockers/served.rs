@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::Context;
 use super::super::read::{Seen, annotation, claim, news, olds};
 pub(in crate::section) use super::kubernetes::minor;
+use crate::compare::compare_crds;
 use crate::compare::identity::text;
 use crate::input::{Input, Rendered};
 use crate::summary::{Evidence, Item, Provenance, Weight};
@@ -73,8 +74,10 @@ fn versions_of(crd: &Rendered) -> Vec<String> {
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let served = Served::of(context.input);
     let mut items = Vec::new();
+    // Applying them is the first step, and fails when their own API is gone.
+    let crds = compare_crds(&context.input.old, &context.input.new, &context.input.target);
     let hooks = upgrade_hooks(context);
-    let coming = news(context.objects).into_iter().chain(hooks);
+    let coming = news(context.objects).into_iter().chain(hooks).chain(news(&crds));
     for ((api, kind), seen) in by_api(coming) {
         if let Some((why, from)) = served.missing(api, kind) {
             let mut item = claim("unserved-api", Weight::Stop, format!("is {api} {kind}, and {why}"), &seen);

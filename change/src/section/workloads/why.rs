@@ -146,7 +146,8 @@ pub(super) fn lines<'c>(changes: impl Iterator<Item = &'c Change>) -> Vec<String
     let line = |change: &Change| {
         let path = change.path_text();
         match (shown(&change.before), shown(&change.after)) {
-            (Some(before), Some(after)) if before == after => format!("{path}: changed"),
+            (Some(before), Some(_)) if change.before == change.after => format!("{path}: {before}, changed"),
+            (Some(before), Some(after)) if before == after => format!("{path}: {}", further_on(change)),
             (Some(before), Some(after)) => format!("{path}: {before} to {after}"),
             (None, Some(after)) => format!("{path}: {after} is new"),
             (Some(before), None) => format!("{path}: {before} goes"),
@@ -154,4 +155,14 @@ pub(super) fn lines<'c>(changes: impl Iterator<Item = &'c Change>) -> Vec<String
         }
     };
     changes.take(MOST_LINES).map(line).collect()
+}
+
+/// What differs in two long texts that begin alike.
+fn further_on(change: &Change) -> String {
+    let text = |value: &Option<serde_json::Value>| value.as_ref().map(plain).unwrap_or_default();
+    let (before, after) = (text(&change.before), text(&change.after));
+    let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(SHOWN / 3);
+    let part = |text: &str| clean(&text.chars().skip(from).collect::<String>(), SHOWN);
+    format!("…{} to …{}", part(&before), part(&after))
 }
