@@ -1,6 +1,7 @@
 //! Small renders for the tests of the sections.
 
-use serde_json::Value;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::Context;
 use crate::compare::{compare, compare_hooks};
@@ -72,4 +73,129 @@ pub(super) fn page(items: &[Item]) -> String {
 /// What a section says about two renders, as a person reads it.
 pub(super) fn says(section: fn(&Context<'_>) -> Vec<Item>, old: &str, new: &str) -> String {
     page(&run(section, &input(old, new)))
+}
+
+/// Anything, with the words at which the sections look.
+fn anything() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-z:/.@{}0-9*é-]{0,12}".prop_map(Value::from),
+        prop_oneof![Just("None"), Just("10Gi"), Just("--image=quay.io/a/b:1"), Just("*"), Just("ServiceAccount"), Just("{\"panels\": []}")]
+            .prop_map(Value::from),
+    ];
+    const WORDS: [&str; 44] = [
+        "name",
+        "namespace",
+        "labels",
+        "annotations",
+        "containers",
+        "image",
+        "args",
+        "env",
+        "template",
+        "spec",
+        "ports",
+        "port",
+        "nodePort",
+        "targetPort",
+        "selector",
+        "matchLabels",
+        "endpoints",
+        "rules",
+        "groups",
+        "alert",
+        "record",
+        "expr",
+        "verbs",
+        "resources",
+        "apiGroups",
+        "resourceNames",
+        "subjects",
+        "roleRef",
+        "kind",
+        "webhooks",
+        "operations",
+        "clientConfig",
+        "http",
+        "paths",
+        "backend",
+        "host",
+        "tls",
+        "storage",
+        "volumeClaimTemplate",
+        "requests",
+        "hostNetwork",
+        "helm.sh/hook",
+        "volumeClaimTemplates",
+        "d.json",
+    ];
+    leaf.prop_recursive(6, 80, 6, |inner| {
+        let key = prop::sample::select(&WORDS[..]).prop_map(str::to_owned);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(key, inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// An object of a kind at which a section looks, with anything in it.
+fn object() -> impl Strategy<Value = Value> {
+    const KINDS: [&str; 20] = [
+        "Service",
+        "Ingress",
+        "NetworkPolicy",
+        "PersistentVolumeClaim",
+        "StorageClass",
+        "StatefulSet",
+        "Prometheus",
+        "PrometheusRule",
+        "ConfigMap",
+        "Role",
+        "ClusterRole",
+        "RoleBinding",
+        "ClusterRoleBinding",
+        "ValidatingWebhookConfiguration",
+        "ServiceMonitor",
+        "PodMonitor",
+        "CustomResourceDefinition",
+        "Job",
+        "ServiceAccount",
+        "HTTPRoute",
+    ];
+    let body = (anything(), anything(), anything(), anything(), anything());
+    (prop::sample::select(&KINDS[..]), "[ab]", body).prop_map(|(kind, name, (spec, rules, subjects, data, annotations))| {
+        json!({
+            "apiVersion": if kind == "HTTPRoute" { "gateway.networking.k8s.io/v1" } else { "v1" }, "kind": kind,
+            "metadata": {"name": name, "namespace": "ns", "labels": annotations, "annotations": annotations},
+            "spec": spec, "rules": rules, "roleRef": subjects, "subjects": subjects, "data": data, "webhooks": rules,
+        })
+    })
+}
+
+fn objects() -> impl Strategy<Value = Side> {
+    (prop::collection::vec(object(), 0..5), prop::collection::vec(object(), 0..3), prop::collection::vec(object(), 0..2)).prop_map(
+        |(objects, hooks, crds)| {
+            let rendered = |values: Vec<Value>| values.into_iter().map(|value| Rendered { source: String::new(), value }).collect();
+            Side { objects: rendered(objects), hooks: rendered(hooks), crds: rendered(crds), ..Side::default() }
+        },
+    )
+}
+
+proptest! {
+    // Each case runs six sections twice; the default of 256 takes 20 s.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn nothing_panics_and_the_same_render_twice_says_nothing(old in objects(), new in objects()) {
+        let sections: [fn(&Context<'_>) -> Vec<Item>; 6] = [
+            super::versions::items, super::crds::items, super::rbac::items, super::network::items, super::rules::items, super::hooks::items,
+        ];
+        for section in sections {
+            run(section, &Input { old: old.clone(), new: new.clone(), ..Input::default() });
+            let said = run(section, &Input { old: old.clone(), new: old.clone(), ..Input::default() });
+            prop_assert!(said.is_empty(), "{}", page(&said));
+        }
+    }
 }

@@ -112,7 +112,8 @@ impl Note {
             ("renamed", "renamed"),
             ("recreate", "recreate"),
         ];
-        let text = self.prose.join(" ").to_lowercase();
+        // What is denied is no warning.
+        let text = self.prose.join(" ").to_lowercase().replace("not expect any breaking", "").replace("no breaking", "");
         WORDS.iter().filter(|(word, _)| begins_word(&text, word)).map(|(_, said)| *said).collect()
     }
 }

@@ -134,7 +134,9 @@ fn resource_text(group: &str, resource: &str, name: Option<&str>) -> String {
         "" | "apps" | "batch" | "rbac.authorization.k8s.io" => String::new(),
         group => format!(".{group}"),
     };
+    let (resource, part) = resource.split_once('/').map_or((resource, String::new()), |(resource, part)| (resource, format!("/{part}")));
     let resource = if resource == "*" { "all resources" } else { resource };
+    let of = format!("{of}{part}");
     match name {
         Some(name) => format!("the {resource}{of} named {name}"),
         None => format!("{resource}{of}"),

@@ -125,7 +125,10 @@ impl Words {
 
     fn pairs(&self, code: &str, weight: Weight, pairs: &[Pair<'_, '_>], said: &str, line: fn(&Pair<'_, '_>) -> String) -> Option<Item> {
         let rules: Vec<&Rule<'_>> = pairs.iter().map(|pair| pair.new).collect();
-        self.claim(code, weight, &rules, said, "", pairs.iter().map(line).collect())
+        // Several rules of one name, for several severities, say often the same.
+        let mut lines: Vec<String> = pairs.iter().map(line).collect();
+        lines.dedup();
+        self.claim(code, weight, &rules, said, "", lines)
     }
 
     /// `7 alerts are gone: A, B and 5 more`.
@@ -136,7 +139,7 @@ impl Words {
         let verb = if rules.len() == 1 { "is" } else { "are" };
         // One change is told in the sentence itself.
         let told = match lines.as_slice() {
-            [one] if !matches!(code, "removed" | "added" | "annotations" | "expr") => one.clone(),
+            [one] if rules.len() == 1 && !matches!(code, "removed" | "added" | "annotations" | "expr") => one.clone(),
             _ => few(&names, 3),
         };
         let what = format!("{} {verb} {said}: {told}{more}", count(rules.len(), self.one, self.many));
