@@ -1,21 +1,24 @@
 //! `chart diff`.
 
-use super::fetch::FetchArgs;
+use super::fetch::{FetchArgs, xdg};
 use super::source::{self, Loaded};
 use super::{cluster, given};
 use crate::command::{connect, duration, environment};
 use crate::config::Flags;
 use crate::error::{Failure, Result, chain};
 use crate::exit::Exit;
-use crate::output::{Format, Output};
+use crate::output::{Format, Output, clean};
 use crate::render::change::{View, markdown, section, section_names, text};
 use clap::ValueEnum;
 use groundswell_change::summarise;
 use groundswell_change::summary::{Level, NotChecked, SectionId, Summary};
 use groundswell_helm::capability;
-use groundswell_helm::preview::{Preview, PreviewError, PreviewTarget};
-use groundswell_helm::runner::{Cluster, Control, Helm, ReleaseName};
+use groundswell_helm::preview::{Preview, PreviewError, PreviewOptions, PreviewTarget, Progress, Progressed};
+use groundswell_helm::runner::{Cluster, Control, Helm, HelmError, ReleaseName};
+use std::future::Future;
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
@@ -137,12 +140,17 @@ pub(crate) async fn run(args: &DiffArgs, flags: &Flags, out: &mut Output) -> Res
 
 async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Output) -> Result<Exit> {
     let begun = Instant::now();
-    let preview = Preview { helm: helm.clone(), control: Control::new(RENDER), progress: None, cache: None };
+    let told = Arc::new(Mutex::new(None));
+    let tell = Arc::clone(&told);
+    let progress: Progress = Arc::new(move |step| *tell.lock().unwrap_or_else(PoisonError::into_inner) = Some(step));
+    let cache = xdg(environment, "XDG_CACHE_HOME", ".cache").map(|folder| folder.join("groundswell/overrides"));
+    let preview = Preview { helm: helm.clone(), control: Control::new(RENDER), progress: Some(progress), cache };
+    let options = PreviewOptions { overrides: (!args.no_overrides).then_some(args.overrides_limit) };
+    let version = async { capability::version(&helm, &preview.control).await.map_err(unfit) };
     let (old, new) = (question.old.preview(), question.new.preview());
-    let previewed = preview.sides(old, new, &question.target, &question.documents);
-    let (version, previewed) = tokio::join!(capability::version(&helm, &preview.control), previewed);
-    let version = version.map_err(|error| Failure::error("this helm cannot be used", chain(&error), ""))?;
-    let mut previewed = previewed.map_err(refused)?;
+    let previewed = async { preview.input(old, new, &question.target, &question.documents, options).await.map_err(refused) };
+    let both = async { tokio::try_join!(version, previewed) };
+    let (version, mut previewed) = watched(both, &told, out).await?;
     previewed.input.not_checked.extend(question.not_checked.iter().cloned());
     let compared = Instant::now();
     let summary = summarise(&previewed.input);
@@ -156,6 +164,43 @@ async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Out
         seconds(compared.elapsed())
     ))?;
     Ok(exit)
+}
+
+/// Often enough to see that something moves.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Waits, and shows how far it is where a person watches: one line on stderr, drawn anew.
+async fn watched<T>(work: impl Future<Output = Result<T>>, told: &Mutex<Option<Progressed>>, out: &mut Output) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    let watches = std::io::stderr().is_terminal();
+    let mut drawn = 0;
+    loop {
+        let done = tokio::time::timeout(LOOK_EVERY, &mut work).await;
+        if let Ok(done) = done {
+            if drawn > 0 {
+                out.err(&format!("\r{:drawn$}\r", ""))?;
+            }
+            return done;
+        }
+        let step = told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(step) = step.filter(|_| watches) {
+            let line = progress_line(&step);
+            out.err(&format!("\r{line:drawn$}"))?;
+            drawn = line.chars().count().max(drawn);
+        }
+    }
+}
+
+/// Within 79 columns: a line that breaks cannot be drawn anew.
+fn progress_line(step: &Progressed) -> String {
+    format!("{} of {}: {}", step.done, step.total, clean(&step.what)).chars().take(79).collect()
+}
+
+fn unfit(error: HelmError) -> Failure {
+    match error {
+        HelmError::NotFound { path } => given::no_helm(&path, "it was there a moment ago"),
+        other => Failure::error("this helm cannot be used", chain(&other), "install helm 3 (3.12 or later), or name another with --helm"),
+    }
 }
 
 fn seconds(time: Duration) -> String {

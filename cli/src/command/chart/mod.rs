@@ -4,11 +4,11 @@ mod cluster;
 pub(crate) mod detail;
 mod diff;
 pub(crate) mod fetch;
-mod given;
+pub(crate) mod given;
 pub(crate) mod progress;
 mod pull;
 mod show;
-mod source;
+pub(crate) mod source;
 mod untar;
 
 #[cfg(test)]

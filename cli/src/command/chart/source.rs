@@ -95,7 +95,8 @@ fn neither(name: &str, mut failure: Failure) -> Failure {
     failure
 }
 
-async fn remote(name: &str, fetch: &FetchArgs, out: &mut Output) -> Result<Loaded> {
+/// A chart of a repository or registry.
+pub(crate) async fn remote(name: &str, fetch: &FetchArgs, out: &mut Output) -> Result<Loaded> {
     let shown = Arc::new(Shown::default());
     let fetching = Fetching::prepare(name, None, fetch, environment, Arc::clone(&shown) as Arc<_>)?;
     let pulled = watched(fetching.fetch(), &shown, out).await?;
@@ -112,7 +113,7 @@ async fn of_server(name: &str, client: &Client) -> Result<Loaded> {
 }
 
 /// A folder or archive of this machine.
-async fn local(path: PathBuf) -> Result<Loaded> {
+pub(crate) async fn local(path: PathBuf) -> Result<Loaded> {
     let lost = |error: tokio::task::JoinError| Failure::error("the chart could not be read", error, "");
     tokio::task::spawn_blocking(move || read_local(&path)).await.map_err(lost)?
 }

@@ -155,3 +155,63 @@ fn a_chart_is_shown_without_a_server() {
     assert_eq!((&detail["kind"], &detail["knownFrom"]), (&"ChartDetail".into(), &"render".into()));
     assert_eq!(bench.run("chart show @/new --values").stdout, "# What it says\nv: two\n");
 }
+
+/// Texts of the sections' sources, without their tests.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if !name.contains("test") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.push(text.split("#[cfg(test)]").next().unwrap_or_default().to_owned());
+        }
+    }
+}
+
+/// Words with hyphens in quotes: that is how codes look, and little else.
+fn codes(text: &str) -> Vec<&str> {
+    let is_code = |word: &&str| {
+        word.contains('-') && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && !word.starts_with('-') && !word.ends_with('-')
+    };
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.split('"').skip(1).step_by(2))
+        .filter(is_code)
+        .collect()
+}
+
+#[test]
+fn every_code_is_in_the_book() {
+    /// Words of Kubernetes and Helm, and of reasons.
+    const OTHERS: [&str; 8] = [
+        "before-hook-creation",
+        "cluster-admin",
+        "config-version",
+        "crd-install",
+        "rel-new",
+        "rel-old",
+        "test-success",
+        "x-kubernetes-validations",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let book = std::fs::read_to_string(root.join("docs/change-summary.md")).unwrap();
+    let mut texts = Vec::new();
+    sources(&root.join("change/src/section"), &mut texts);
+    let found: std::collections::BTreeSet<&str> = texts.iter().flat_map(|text| codes(text)).filter(|code| !OTHERS.contains(code)).collect();
+    assert!(found.len() > 50, "codes are written otherwise now: {found:?}");
+    let missing: Vec<_> = found.iter().filter(|code| !book.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "docs/change-summary.md does not say what to do about {missing:?}");
+}
+
+#[test]
+fn the_schemas_in_the_book_are_those_of_the_code() {
+    let bench = Bench::new();
+    for name in ["change-summary", "chart-detail"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/schema/{name}.json"));
+        let printed = bench.run(&format!("schema {name}")).stdout;
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(printed == kept, "write it anew: groundswell schema {name} > docs/schema/{name}.json");
+    }
+}
