@@ -111,6 +111,14 @@ pub enum ArchiveError {
         /// Path in the archive.
         path: String,
     },
+    /// Two paths that differ in nothing but case or Unicode's normal form.
+    #[error("{first:?} and {second:?} are one file where case or Unicode's normal form is ignored")]
+    Indistinct {
+        /// The path seen first.
+        first: String,
+        /// The path that meets it.
+        second: String,
+    },
     /// A pax header that readers understand differently.
     #[error("{path:?} has the tar header {key:?}, which readers understand differently")]
     PaxHeader {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ArchiveError;
+use super::ambiguous;
 use super::unpack::Files;
 
 /// The part of `Chart.yaml` that we use. Texts have lost their control characters.
@@ -111,10 +112,16 @@ impl ChartMetadata {
         let path = format!("{at}Chart.yaml");
         let bytes = files.get("Chart.yaml").ok_or_else(|| ArchiveError::NoChartYaml { chart: at.trim_end_matches('/').to_owned() })?;
         let mut metadata: ChartMetadata = yaml(bytes, &path)?;
+        ambiguous::chart_yaml(bytes, &path, &metadata.name)?;
         if let Some(bytes) = files.get("requirements.yaml") {
-            let requirements: Requirements = yaml(bytes, &format!("{at}requirements.yaml"))?;
+            let path = format!("{at}requirements.yaml");
+            let requirements: Requirements = yaml(bytes, &path)?;
+            ambiguous::requirements_yaml(bytes, &path)?;
             if metadata.dependencies.is_empty() {
                 metadata.dependencies = requirements.dependencies;
+            } else if !requirements.dependencies.is_empty() && requirements.dependencies != metadata.dependencies {
+                let reason = "it names other dependencies than Chart.yaml does: keep one of the two lists".to_owned();
+                return Err(ArchiveError::Metadata { path, reason });
             }
         }
         metadata.check(&path)?;
@@ -132,6 +139,12 @@ impl ChartMetadata {
         if let Err(error) = self.semver() {
             return Err(ArchiveError::BadVersion { path: path(), version: self.version.clone(), reason: error.to_string() });
         }
+        for dependency in &mut self.dependencies {
+            let Dependency { name, version, repository, condition, tags, alias } = dependency;
+            for text in [version, repository, condition, alias].into_iter().flatten().chain(tags).chain([name]) {
+                text.retain(|c| !c.is_control());
+            }
+        }
         for text in [&mut self.app_version, &mut self.kube_version, &mut self.description, &mut self.kind].into_iter().flatten() {
             text.retain(|c| !c.is_control());
         }
@@ -141,6 +154,19 @@ impl ChartMetadata {
 
 fn yaml<T: serde::de::DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, ArchiveError> {
     let refuse = |reason: String| ArchiveError::Metadata { path: path.to_owned(), reason };
+    if bytes.len() > crate::values::MAX_TEXT_BYTES {
+        return Err(refuse(format!(
+            "it has {} bytes, more than the {} that a release can carry",
+            bytes.len(),
+            crate::values::MAX_TEXT_BYTES
+        )));
+    }
     let text = std::str::from_utf8(bytes).map_err(|e| refuse(e.to_string()))?;
-    serde_saphyr::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| refuse(e.to_string()))
+    serde_saphyr::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| refuse(first_line(&e.to_string())))
+}
+
+/// The parser quotes the text below its first line, and with it what a chart wants a terminal to do.
+fn first_line(error: &str) -> String {
+    let line = error.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).chars().filter(|c| !c.is_control()).collect()
 }

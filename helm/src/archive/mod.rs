@@ -3,14 +3,17 @@
 //! Helm's own loader is more generous: it takes backslashes, several top folders, archives that expand without end.
 //! What passes here reads the same with every tool, so the digest that an operator approved is what a cluster gets.
 
+mod ambiguous;
 mod budget;
 mod error;
+mod member;
 mod metadata;
+mod pax;
 mod tree;
 mod unpack;
 
-#[cfg(test)]
-pub(crate) mod corpus;
+#[cfg(any(test, feature = "corpus"))]
+pub mod corpus;
 #[cfg(test)]
 mod tests;
 

@@ -70,7 +70,9 @@ pub(super) fn subcharts(
                 let chart = packed(path, &data, depth, budget).map_err(nested)?;
                 found.push(chart);
             }
-            Group::Folder(files) if files.is_empty() => {}
+            // Helm refuses both: what is in charts/ and no archive must be a chart, and what ends like an archive must be one.
+            Group::Loose => return Err(ArchiveError::NoChartYaml { chart: place }),
+            Group::Folder(_) if name.ends_with(".tgz") => return Err(ArchiveError::NoChartYaml { chart: place }),
             Group::Folder(files) => {
                 let below = format!("{place}/");
                 let metadata = ChartMetadata::read(&files, &below)?;
@@ -102,9 +104,10 @@ fn packed(path: String, data: &[u8], depth: usize, budget: &mut Budget) -> Resul
 enum Group {
     Folder(Files),
     Packed(Arc<[u8]>),
+    Loose,
 }
 
-/// What lies in `charts/`, by the first part of the path. Loose files that are no archives belong to no chart.
+/// What lies in `charts/`, by the first part of the path; signatures beside archives aside.
 fn groups(files: &Files) -> BTreeMap<String, Group> {
     let mut groups = BTreeMap::new();
     for (path, data) in files {
@@ -119,7 +122,10 @@ fn groups(files: &Files) -> BTreeMap<String, Group> {
             None if rest.ends_with(".tgz") => {
                 groups.insert(rest.to_owned(), Group::Packed(Arc::clone(data)));
             }
-            None => {}
+            None if rest.ends_with(".prov") => {}
+            None => {
+                groups.insert(rest.to_owned(), Group::Loose);
+            }
         }
     }
     groups

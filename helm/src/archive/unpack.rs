@@ -1,14 +1,16 @@
 //! From untrusted bytes to checked paths and contents, in memory: nothing here writes to a disk.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::sync::Arc;
 
 use flate2::bufread::GzDecoder;
+use icu_normalizer::ComposingNormalizer;
 use tar::EntryType;
 
 use super::ArchiveError;
 use super::budget::Budget;
+use super::member::{Member, Members};
 
 /// Files of an archive: path below the top folder, and content.
 pub type Files = BTreeMap<String, Arc<[u8]>>;
@@ -55,16 +57,10 @@ pub(super) fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Unpacked, Arch
         return Err(ArchiveError::TooLarge { bytes: bytes.len() as u64, limit: budget.limits.compressed });
     }
     let expanded = expand(bytes, budget)?;
-    let mut archive = tar::Archive::new(Cursor::new(expanded.as_slice()));
+    let mut members = Members::new(&expanded);
     let mut tree = Tree::default();
-    for entry in archive.entries().map_err(broken)? {
-        read_entry(entry.map_err(broken)?, budget, &mut tree)?;
-    }
-    let end = usize::try_from(archive.into_inner().position()).unwrap_or(usize::MAX).min(expanded.len());
-    // Another reader may go on where ours stopped, so what follows the end mark must be padding.
-    let trailing = expanded[end..].iter().filter(|b| **b != 0).count();
-    if trailing > 0 {
-        return Err(ArchiveError::TrailingData { bytes: trailing as u64 });
+    while let Some(member) = members.next()? {
+        read_member(&member, &mut members, budget, &mut tree)?;
     }
     Ok(Unpacked { top: tree.top.unwrap_or_default(), files: tree.files })
 }
@@ -75,25 +71,15 @@ struct Tree {
     files: Files,
     folders: BTreeSet<String>,
     explicit_folders: BTreeSet<String>,
+    /// Each path by the form in which systems that ignore case or Unicode's normal forms keep it.
+    kept_as: BTreeMap<String, String>,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
-fn broken(error: std::io::Error) -> ArchiveError {
-    ArchiveError::BrokenTar { reason: error.to_string() }
-}
-
-fn read_entry<R: Read>(mut entry: tar::Entry<'_, R>, budget: &mut Budget, tree: &mut Tree) -> Result<(), ArchiveError> {
+fn read_member(member: &Member, members: &mut Members<'_>, budget: &mut Budget, tree: &mut Tree) -> Result<(), ArchiveError> {
     budget.spend_file()?;
-    let kind = entry.header().entry_type();
-    // `git archive` puts a comment in a global header; it has no content that any reader uses as a file.
-    if kind == EntryType::XGlobalHeader {
-        return Ok(());
-    }
-    let raw = entry.path_bytes().into_owned();
-    refuse_ambiguous_pax(&mut entry, &raw)?;
-    let full = checked_path(&raw, budget.limits.path, kind == EntryType::Directory)?;
-    let folder = match kind {
-        EntryType::Regular | EntryType::Continuous => false,
+    let full = checked_path(&member.path, budget.limits.path, member.kind == EntryType::Directory)?;
+    let folder = match member.kind {
+        EntryType::Regular => false,
         EntryType::Directory => true,
         other => return Err(ArchiveError::NotAFile { path: full, kind: kind_words(other) }),
     };
@@ -111,16 +97,10 @@ fn read_entry<R: Read>(mut entry: tar::Entry<'_, R>, budget: &mut Budget, tree: 
     if folder {
         return tree.add_folder(below, &full);
     }
-    let size = entry.size();
-    if size > budget.limits.file {
-        return Err(ArchiveError::FileTooLarge { path: full, bytes: size, limit: budget.limits.file });
+    if member.size > budget.limits.file {
+        return Err(ArchiveError::FileTooLarge { path: full, bytes: member.size, limit: budget.limits.file });
     }
-    let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    entry.read_to_end(&mut content).map_err(broken)?;
-    if content.len() as u64 != size {
-        return Err(ArchiveError::BrokenTar { reason: format!("{full:?} ends early") });
-    }
-    tree.add_file(below, &full, content)
+    tree.add_file(below, &full, members.content(member.size)?)
 }
 
 impl Tree {
@@ -129,14 +109,25 @@ impl Tree {
             return Err(ArchiveError::Duplicate { path: full.to_owned() });
         }
         self.folders.insert(below.to_owned());
+        self.keep(below)?;
         self.add_parents(below, full)
     }
 
-    fn add_file(&mut self, below: &str, full: &str, content: Vec<u8>) -> Result<(), ArchiveError> {
+    fn add_file(&mut self, below: &str, full: &str, content: &[u8]) -> Result<(), ArchiveError> {
         if self.folders.contains(below) || self.files.insert(below.to_owned(), content.into()).is_some() {
             return Err(ArchiveError::Duplicate { path: full.to_owned() });
         }
+        self.keep(below)?;
         self.add_parents(below, full)
+    }
+
+    /// Windows and macOS would unpack two such paths into one file.
+    fn keep(&mut self, below: &str) -> Result<(), ArchiveError> {
+        let key = ComposingNormalizer::new_nfc().normalize(&below.to_lowercase()).into_owned();
+        match self.kept_as.insert(key, below.to_owned()) {
+            Some(first) if first != below => Err(ArchiveError::Indistinct { first, second: below.to_owned() }),
+            _ => Ok(()),
+        }
     }
 
     /// Notes the folders that a path needs; one of them being a file is two entries of one name.
@@ -146,24 +137,12 @@ impl Tree {
             if self.files.contains_key(parent) {
                 return Err(ArchiveError::Duplicate { path: full.to_owned() });
             }
-            self.folders.insert(parent.to_owned());
+            if self.folders.insert(parent.to_owned()) {
+                self.keep(parent)?;
+            }
         }
         Ok(())
     }
-}
-
-/// `size` and sparse headers let two readers see different files in one archive; no chart tool writes them below 8 GiB.
-fn refuse_ambiguous_pax<R: Read>(entry: &mut tar::Entry<'_, R>, raw: &[u8]) -> Result<(), ArchiveError> {
-    let path = String::from_utf8_lossy(raw).into_owned();
-    let Some(extensions) = entry.pax_extensions().map_err(broken)? else { return Ok(()) };
-    for extension in extensions {
-        let extension = extension.map_err(broken)?;
-        let key = String::from_utf8_lossy(extension.key_bytes()).into_owned();
-        if key == "size" || key.starts_with("GNU.sparse") {
-            return Err(ArchiveError::PaxHeader { path, key });
-        }
-    }
-    Ok(())
 }
 
 fn kind_words(kind: EntryType) -> String {
@@ -178,6 +157,12 @@ fn kind_words(kind: EntryType) -> String {
     }
 }
 
+/// Characters that turn the direction of text: `values\u{202e}lmay.` is shown as `values.yaml`.
+const TURNS_TEXT: &[char] = &[
+    '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}',
+    '\u{2069}',
+];
+
 /// A path that means the same on every system, without a trailing slash.
 fn checked_path(raw: &[u8], limit: usize, folder: bool) -> Result<String, ArchiveError> {
     let lossy = || String::from_utf8_lossy(&raw[..raw.len().min(limit)]).into_owned();
@@ -190,7 +175,7 @@ fn checked_path(raw: &[u8], limit: usize, folder: bool) -> Result<String, Archiv
     if path.starts_with('/') {
         return Err(ArchiveError::PathAbsolute { path: owned() });
     }
-    if let Some(character) = path.chars().find(|c| *c == '\\' || c.is_control()) {
+    if let Some(character) = path.chars().find(|c| *c == '\\' || c.is_control() || TURNS_TEXT.contains(c)) {
         return Err(ArchiveError::PathCharacter { path: owned(), character });
     }
     for part in path.split('/') {
