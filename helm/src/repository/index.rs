@@ -11,20 +11,25 @@ use std::fmt;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its version, as written.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub version: String,
     /// SHA-256 of the archive, with or without `sha256:`; absent in indexes that keep none.
     #[serde(default)]
     pub digest: Option<String>,
     /// Where the archive is; relative ones start from the repository's URL.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub urls: Vec<String>,
     /// Version of the application inside.
     #[serde(default, rename = "appVersion")]
     pub app_version: Option<String>,
     /// The maintainers no longer care for it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub deprecated: bool,
+}
+
+/// A key without a value is one that is not there.
+fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// What an index says about one chart.
@@ -54,6 +59,8 @@ pub(super) fn read(bytes: &[u8], name: &str, url: &str, limits: &Limits) -> Resu
     let options = serde_saphyr::options! {
         // The bytes are limited, and what is kept is; the rest is read over.
         budget: None,
+        // No tool writes an index with aliases, and they are how a small text becomes a large one.
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
         with_snippet: false,
     };
     let found = serde_saphyr::with_deserializer_from_str_with_options(text, options, |reader| seed.deserialize(reader));

@@ -26,7 +26,7 @@ pub struct Provenance {
 #[derive(Deserialize)]
 struct Files {
     #[serde(default)]
-    files: BTreeMap<String, String>,
+    files: Option<BTreeMap<String, String>>,
 }
 
 const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
@@ -48,7 +48,7 @@ pub(super) fn read(bytes: &[u8], archive_digest: &str) -> Result<Provenance, Str
     let signed = undash(signed);
     let (_, files) = signed.split_once("\n...\n").ok_or("the signed text has no list of files")?;
     let files: Files = serde_saphyr::from_str(files).map_err(|_| "its list of files cannot be read")?;
-    let file = matching(&files.files, archive_digest)?;
+    let file = matching(&files.files.unwrap_or_default(), archive_digest)?;
     let packet = packet(signature);
     Ok(Provenance {
         text: signed.chars().filter(|c| !c.is_control() || *c == '\n').collect(),

@@ -108,6 +108,9 @@ impl Reference {
                 refuse("it is both a chart of a configured repository and a folder here".into(), &format!("write ./{text} for the folder"))
             }
             Some((url, name)) if !is_path => in_repository(url, name, naming.version),
+            _ if (is_path || path.is_dir()) && naming.version.is_some() => {
+                refuse("what is here has the version that it has".into(), "leave --version away, or name a repository's chart")
+            }
             _ if ends_with_tgz(text) => Ok(Self::Archive(path.to_owned())),
             _ if is_path || path.is_dir() => Ok(Self::Folder(path.to_owned())),
             _ => refuse(unknown(text, naming.known), FORMS),

@@ -54,6 +54,8 @@ fn what_names_no_chart_is_refused_with_words() {
         ("kps", Some("ftp://c.example/a"), None, "neither"),
         ("../kps", Some("https://c.example"), None, "must match"),
         ("KPS", Some("https://c.example"), None, "must match"),
+        ("./kps", None, Some("1.0.1"), "has the version that it has"),
+        ("kps-1.0.0.tgz", None, Some("1.0.1"), "has the version that it has"),
         ("kps:1.0.0", Some("https://c.example"), Some("1.0.1"), "--version says 1.0.1"),
         ("kps:", Some("https://c.example"), None, "after the colon"),
         ("oci://c.example/kps", Some("https://c.example"), None, "--repo"),
