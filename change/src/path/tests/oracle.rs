@@ -1,7 +1,7 @@
 //! The solver against a second, dumber one that tries every rising row of versions.
 
 use super::super::rule::{Origin, Place, Rule, Step};
-use super::super::set::{Chart, RuleSet};
+use super::super::set::RuleSet;
 use super::super::{NoRoute, Question, Route, Stand, solve};
 use super::version;
 use crate::constraint::{Constraint, Version};
@@ -13,6 +13,9 @@ const MINORS: std::ops::Range<u64> = 16..21;
 /// What lies below and above them is all the same, but it is there.
 const BELOW: u64 = 9;
 const ABOVE: u64 = 40;
+
+/// Each costs up to 256 rows of versions; so many take two seconds.
+const CASES: u32 = 200;
 
 /// What a way costs: hops, then steps by hand and upgrades of the cluster.
 type Price = (usize, usize);
@@ -171,36 +174,40 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![Just(Step::ApplyCrds), "[ab]".prop_map(Step::Text)]
 }
 
-fn rule() -> impl Strategy<Value = Rule> {
-    let effect = 0..6;
-    (effect, any::<bool>(), range(), range(), range(), kubernetes(), proptest::collection::vec(step(), 0..2)).prop_map(
+/// A rule that says nothing.
+fn plain(chart: &str) -> Rule {
+    Rule {
+        id: String::new(),
+        chart: chart.to_owned(),
+        from_chart: chart.to_owned(),
+        from: None,
+        to: None,
+        must_stop_at: None,
+        skip: None,
+        needs_kubernetes: None,
+        before: Vec::new(),
+        after: Vec::new(),
+        no_way_back: None,
+        tests: Vec::new(),
+        source: "generated".to_owned(),
+        note: None,
+        replaces: None,
+        place: Place::default(),
+        origin: Origin::Operator,
+        proofs: Vec::new(),
+    }
+}
+
+/// 0 and 1 are stops, 2 is a skip, 3 and 4 need a Kubernetes, 5 and 6 are steps by hand.
+fn rule(effects: std::ops::Range<i32>) -> impl Strategy<Value = Rule> {
+    (effects, any::<bool>(), range(), range(), range(), kubernetes(), proptest::collection::vec(step(), 0..2)).prop_map(
         |(effect, new, from, to, other, kubernetes, steps)| {
-            let chart = if new { "new" } else { "old" }.to_owned();
-            let mut rule = Rule {
-                id: String::new(),
-                from_chart: chart.clone(),
-                chart,
-                from,
-                to,
-                must_stop_at: None,
-                skip: None,
-                needs_kubernetes: None,
-                before: steps,
-                after: Vec::new(),
-                no_way_back: None,
-                tests: Vec::new(),
-                source: "generated".to_owned(),
-                note: None,
-                replaces: None,
-                place: Place::default(),
-                origin: Origin::Operator,
-                proofs: Vec::new(),
-            };
+            let mut rule = Rule { from, to, before: steps, ..plain(if new { "new" } else { "old" }) };
             match effect {
                 0 | 1 => rule.must_stop_at = other,
                 2 => rule.skip = other.filter(|range| !range.to_string().contains('<')),
-                3 => rule.needs_kubernetes = kubernetes,
-                4 => std::mem::swap(&mut rule.before, &mut rule.after),
+                3 | 4 => rule.needs_kubernetes = kubernetes,
+                5 => std::mem::swap(&mut rule.before, &mut rule.after),
                 _ => {}
             }
             rule
@@ -209,25 +216,39 @@ fn rule() -> impl Strategy<Value = Rule> {
 }
 
 prop_compose! {
-    fn rules()(mut rules in proptest::collection::vec(rule(), 0..7), from in range(), to in range(), free in any::<bool>(),
+    fn rules()(mut rules in proptest::collection::vec(rule(0..7), 0..7), from in range(), to in range(),
                old in proptest::collection::btree_set((1u64..6, 0u64..2), 1..5), new in proptest::collection::btree_set((1u64..6, 0u64..2), 1..5))
         -> RuleSet {
-        let rename = Rule { from_chart: "old".into(), chart: "new".into(), from, to, must_stop_at: None, skip: None, needs_kubernetes: None,
-            before: vec![Step::Text("rename".into())], after: Vec::new(), no_way_back: None, tests: Vec::new(), source: "generated".into(), id: String::new(),
-            note: None, replaces: None, place: Place::default(), origin: Origin::Operator, proofs: Vec::new() };
-        rules.push(rename);
-        // Without stops and skips many ways have the same number of hops, and the steps by hand decide.
-        if free {
-            rules.iter_mut().for_each(|rule| (rule.must_stop_at, rule.skip) = (None, None));
-        }
+        rules.push(Rule { from_chart: "old".to_owned(), from, to, before: vec![Step::Text("rename".to_owned())], ..plain("new") });
         rules.iter_mut().enumerate().for_each(|(index, rule)| rule.id = format!("r{index}"));
-        let chart = |versions: std::collections::BTreeSet<(u64, u64)>| Chart {
-            versions: versions.into_iter().map(|(major, minor)| Version::new(major, minor, 0)).collect(),
-            covers: vec![Constraint::parse("*").unwrap()],
-        };
-        let charts = BTreeMap::from([("old".to_owned(), chart(old)), ("new".to_owned(), chart(new))]);
-        RuleSet { rules, charts, disabled: BTreeMap::new() }
+        let mut set = RuleSet { rules, ..RuleSet::default() };
+        set.publish("old", old.into_iter().map(|(major, minor)| Version::new(major, minor, 0)));
+        set.publish("new", new.into_iter().map(|(major, minor)| Version::new(major, minor, 0)));
+        set
     }
+}
+
+prop_compose! {
+    /// Two names with a change of name in the middle, so that many ways have the same number of hops.
+    fn level(effects: std::ops::Range<i32>)(mut rules in proptest::collection::vec(rule(effects), 1..8)) -> RuleSet {
+        let mut set = RuleSet::default();
+        for name in ["old", "new"] {
+            set.publish(name, (1..5).map(|major| Version::new(major, 0, 0)));
+        }
+        rules.push(Rule {
+            from_chart: "old".to_owned(), from: Some(Constraint::parse(">=2").unwrap()), to: Some(Constraint::parse("<4").unwrap()),
+            ..plain("new")
+        });
+        rules.iter_mut().enumerate().for_each(|(index, rule)| rule.id = format!("r{index}"));
+        RuleSet { rules, ..set }
+    }
+}
+
+fn through(set: &RuleSet, kubernetes: Option<u64>) -> (Oracle<'_>, Question) {
+    let from = Stand { chart: "old".to_owned(), version: version("1.0.0") };
+    let kube = kubernetes.map(|minor| Version::new(1, minor, 99));
+    let question = Question { from, to_chart: Some("new".to_owned()), to: version("4.0.0"), kubernetes: kube };
+    (Oracle { set, from: (0, version("1.0.0")), to: (1, version("4.0.0")) }, question)
 }
 
 /// What the solver says the way costs, and that it is told truly.
@@ -244,7 +265,7 @@ fn check(oracle: &Oracle<'_>, route: &Route, kubernetes: Option<u64>) -> Result<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, ..ProptestConfig::default() })]
 
     #[test]
     fn as_good_as_trying_everything(
@@ -262,20 +283,36 @@ proptest! {
             from: stand(&from), to_chart: Some(stand(&to).chart), to: to.1.clone(),
             kubernetes: kubernetes.map(|minor| Version::new(1, minor, 99)),
         };
-        let oracle = Oracle { set: &set, from, to };
-        let best = oracle.best(kubernetes);
-        match solve(&set, &question) {
-            Ok(route) => {
-                prop_assert_eq!(Some(check(&oracle, &route, kubernetes)?), best);
-                prop_assert_eq!(&solve(&set, &question).unwrap(), &route);
-            }
-            Err(NoRoute::Blocked { by, .. }) => {
-                prop_assert_eq!(best, None);
-                blames_no_innocent(&set, &question, &by)?;
-            }
-            Err(other) => prop_assert!(false, "{}", other),
-        }
+        compare(&Oracle { set: &set, from, to }, &question, kubernetes)?;
     }
+
+    #[test]
+    fn steps_by_hand_decide(set in level(5..7)) {
+        let (oracle, question) = through(&set, None);
+        compare(&oracle, &question, None)?;
+    }
+
+    #[test]
+    fn the_cluster_goes_along(set in level(3..6), kubernetes in proptest::option::of(MINORS)) {
+        let (oracle, question) = through(&set, kubernetes);
+        compare(&oracle, &question, kubernetes)?;
+    }
+}
+
+fn compare(oracle: &Oracle<'_>, question: &Question, kubernetes: Option<u64>) -> Result<(), TestCaseError> {
+    let best = oracle.best(kubernetes);
+    match solve(oracle.set, question) {
+        Ok(route) => {
+            prop_assert_eq!(Some(check(oracle, &route, kubernetes)?), best);
+            prop_assert_eq!(&solve(oracle.set, question).unwrap(), &route);
+        }
+        Err(NoRoute::Blocked { by, .. }) => {
+            prop_assert_eq!(best, None);
+            blames_no_innocent(oracle.set, question, &by)?;
+        }
+        Err(other) => prop_assert!(false, "{}", other),
+    }
+    Ok(())
 }
 
 /// With only the blamed rules there is no way either, and without any one of them there is one.
