@@ -89,7 +89,9 @@ fn place(item: &Item, room: usize) -> Option<String> {
     let left = if taken + 20 > room { room } else { room - taken };
     match (path, change(item.before.as_ref(), item.after.as_ref(), left)) {
         (Some(path), Some(change)) => Some(format!("{path}: {change}")),
-        (path, change) => path.or(change),
+        // A path that the sentence has said already is not said again.
+        (path, None) => path.filter(|path| !safe(&item.what).contains(path.as_str())),
+        (None, change) => change,
     }
 }
 
