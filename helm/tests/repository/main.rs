@@ -6,3 +6,5 @@ mod hostile;
 mod index;
 mod retry;
 mod site;
+mod tls;
+mod token;

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response, StatusCode};
+use axum::serve::Listener;
 use futures::future::BoxFuture;
 use groundswell_helm::archive::digest_hex;
 use groundswell_helm::repository::{Access, Credentials, FetchError, Fetcher, Keyring, Pace, Pulled, Reference, Secret, Settings, Url};
@@ -47,6 +48,15 @@ impl Site {
     {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        Self::serve(listener, url, make)
+    }
+
+    /// The same on a listener of the test's.
+    pub(crate) fn serve<L: Listener, P>(listener: L, url: String, make: impl FnOnce(&str) -> P) -> Self
+    where
+        P: Fn(&str, &HeaderMap) -> Response<Body> + Send + Sync + 'static,
+        L::Addr: std::fmt::Debug,
+    {
         let (asked, play): (Arc<Mutex<Vec<Asked>>>, Arc<Play>) = (Arc::default(), Arc::new(make(&url)));
         let notes = Arc::clone(&asked);
         let app = Router::new().fallback(move |request: Request| {
