@@ -30,8 +30,8 @@ struct Changed<'c> {
 }
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
-    let before = defined(olds(context.objects), &context.input.old.crds);
-    let after = defined(news(context.objects), &context.input.new.crds);
+    let before = defined(olds(context.objects), olds(context.hooks), &context.input.old.crds);
+    let after = defined(news(context.objects), news(context.hooks), &context.input.new.crds);
     let mut items = Vec::new();
     let mut changed = Vec::new();
     for (name, new) in &after {
@@ -54,11 +54,15 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     finish(items)
 }
 
-fn defined<'c>(objects: Vec<Seen<'c>>, crds: &'c [Rendered]) -> BTreeMap<String, Defined<'c>> {
+fn defined<'c>(objects: Vec<Seen<'c>>, hooks: Vec<Seen<'c>>, crds: &'c [Rendered]) -> BTreeMap<String, Defined<'c>> {
     let mut all = BTreeMap::new();
     let name = |rendered: &Rendered| rendered.value.get("metadata")?.get("name")?.as_str().map(str::to_owned);
     for seen in objects.into_iter().filter(|seen| seen.kind() == KIND) {
         all.insert(seen.object.name.clone(), Defined { rendered: seen.rendered, in_crds: false });
+    }
+    // Hooks of Helm 2 (`crd-install`): like those of `crds/` they are no part of the release.
+    for seen in hooks.into_iter().filter(|seen| seen.kind() == KIND) {
+        all.entry(seen.object.name.clone()).or_insert(Defined { rendered: seen.rendered, in_crds: true });
     }
     for rendered in crds {
         if let Some(name) = name(rendered) {

@@ -45,6 +45,8 @@ fn come_and_go() {
         -> before the upgrade: kubectl label crd as.b.c app.kubernetes.io/managed-by=Helm, and annotate it with meta.helm.sh/release-name and meta.helm.sh/release-namespace
     ");
     assert_eq!(says(super::items, &keep, &folder), "");
+    let hook = crd("", ", annotations: {helm.sh/hook: crd-install}", "");
+    assert_eq!(says(super::items, &hook, &folder), "", "from Helm 2 to 3");
 }
 
 #[test]

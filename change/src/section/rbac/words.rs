@@ -34,7 +34,7 @@ impl Danger {
                 }
             }
             Right::On { resource, verb, name, group } => {
-                if resource == "*" && verb == "*" || group == "*" && resource == "*" {
+                if resource == "*" && (verb == "*" || group == "*") {
                     Self::Wildcard
                 } else if matches!(verb.as_str(), "escalate" | "bind" | "impersonate") || escalating(group, resource, verb) {
                     Self::Escalation
@@ -69,7 +69,6 @@ fn escalating(group: &str, resource: &str, verb: &str) -> bool {
     match (group, resource) {
         ("", "serviceaccounts/token") => writes,
         ("rbac.authorization.k8s.io", "clusterroles" | "clusterrolebindings" | "roles" | "rolebindings") => writes,
-        ("admissionregistration.k8s.io", _) => false,
         _ => false,
     }
 }

@@ -31,6 +31,57 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     finish(items)
 }
 
+/// A way in which a rule may change.
+struct Change {
+    code: &'static str,
+    weight: Weight,
+    said: &'static str,
+    which: fn(&Pair<'_, '_>) -> bool,
+    line: fn(&Pair<'_, '_>) -> String,
+}
+
+/// All of them, those that change who is paged first.
+const CHANGES: [Change; 5] = [
+    Change {
+        code: "expr",
+        weight: Weight::Look,
+        said: "evaluated otherwise",
+        which: |pair| pair.old.normal != pair.new.normal,
+        line: |pair| {
+            let (was, is) = difference(&pair.old.expr, &pair.new.expr);
+            format!("{}: {is} | was: {was}", pair.new.name)
+        },
+    },
+    Change {
+        code: "severity",
+        weight: Weight::Look,
+        said: "of another severity",
+        which: |pair| pair.old.severity() != pair.new.severity(),
+        line: |pair| format!("{}: {} to {}", pair.new.name, unsaid(pair.old.severity()), unsaid(pair.new.severity())),
+    },
+    Change {
+        code: "for",
+        weight: Weight::Look,
+        said: "given another time to wait",
+        which: |pair| pair.old.wait != pair.new.wait || pair.old.keep != pair.new.keep,
+        line: |pair| format!("{}: {} to {}", pair.new.name, waits(pair.old), waits(pair.new)),
+    },
+    Change {
+        code: "labels",
+        weight: Weight::Look,
+        said: "labelled otherwise",
+        which: |pair| labels(pair.old) != labels(pair.new),
+        line: |pair| format!("{}: {} to {}", pair.new.name, labels(pair.old), labels(pair.new)),
+    },
+    Change {
+        code: "annotations",
+        weight: Weight::Know,
+        said: "described otherwise",
+        which: |pair| pair.old.annotations != pair.new.annotations,
+        line: |pair| pair.new.name.clone(),
+    },
+];
+
 /// The words for alerts or for recording rules.
 struct Words {
     one: &'static str,
@@ -66,50 +117,10 @@ impl Words {
             let lines = matched.added.iter().map(|rule| place(rule)).collect();
             items.extend(self.claim("added", weight, &matched.added, "new", &format!(" ({sum})"), lines));
         }
-        type Which = fn(&Pair<'_, '_>) -> bool;
-        let changes: [(&str, Weight, &str, Which, fn(&Pair<'_, '_>) -> String); 5] = [
-            (
-                "expr",
-                Weight::Look,
-                "evaluated otherwise",
-                |pair| pair.old.normal != pair.new.normal,
-                |pair| {
-                    let (was, is) = difference(&pair.old.expr, &pair.new.expr);
-                    format!("{}: {is} | was: {was}", pair.new.name)
-                },
-            ),
-            (
-                "severity",
-                Weight::Look,
-                "of another severity",
-                |pair| pair.old.severity() != pair.new.severity(),
-                |pair| format!("{}: {} to {}", pair.new.name, unsaid(pair.old.severity()), unsaid(pair.new.severity())),
-            ),
-            (
-                "for",
-                Weight::Look,
-                "given another time to wait",
-                |pair| pair.old.wait != pair.new.wait || pair.old.keep != pair.new.keep,
-                |pair| format!("{}: {} to {}", pair.new.name, waits(pair.old), waits(pair.new)),
-            ),
-            (
-                "labels",
-                Weight::Look,
-                "labelled otherwise",
-                |pair| labels(pair.old) != labels(pair.new),
-                |pair| format!("{}: {} to {}", pair.new.name, labels(pair.old), labels(pair.new)),
-            ),
-            (
-                "annotations",
-                Weight::Know,
-                "described otherwise",
-                |pair| pair.old.annotations != pair.new.annotations,
-                |pair| pair.new.name.clone(),
-            ),
-        ];
-        for (code, weight, said, which, line) in changes {
-            let pairs: Vec<Pair<'_, '_>> = matched.pairs.iter().chain(&matched.renamed).filter(|pair| which(pair)).copied().collect();
-            items.extend(self.pairs(code, weight, &pairs, said, line));
+        for kind in CHANGES {
+            let pairs: Vec<Pair<'_, '_>> =
+                matched.pairs.iter().chain(&matched.renamed).filter(|pair| (kind.which)(pair)).copied().collect();
+            items.extend(self.pairs(kind.code, kind.weight, &pairs, kind.said, kind.line));
         }
         let moved: Vec<Pair<'_, '_>> = matched
             .pairs

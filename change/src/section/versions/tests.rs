@@ -24,6 +24,10 @@ fn images() {
     look image-moved Deployment/ns/a: image quay.io/coreos/kube-state-metrics is now registry.k8s.io/kube-state-metrics/kube-state-metrics (v1.9.0 to v2.1.0)
         -> have registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.1.0 in your mirror and its rules before the upgrade
     ");
+    insta::assert_snapshot!(image("grafana/grafana:10.1.0", "bitnami/grafana:10.1.0"), @"
+    look image-moved Deployment/ns/a: image docker.io/grafana/grafana is now docker.io/bitnami/grafana (10.1.0)
+        -> have docker.io/bitnami/grafana:10.1.0 in your mirror and its rules before the upgrade
+    ");
     insta::assert_snapshot!(image("a/b:1@sha256:00", "a/b:1@sha256:ff"), @"know image-digest Deployment/ns/a: image docker.io/a/b has another digest under the same tag 1");
     insta::assert_snapshot!(image("a/b:1", "docker.io/a/b:1"), @"");
 }
