@@ -6,6 +6,7 @@ use super::set::RuleSet;
 use crate::constraint::{Constraint, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Something seen when two versions were rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +72,19 @@ pub enum Seen {
         /// What was seen.
         detail: String,
     },
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ImmutableField { kind, name, field, .. } => write!(f, "{field} of {kind} {name} changes, and cannot be changed in place"),
+            Self::CrdFieldRemoved { crd, field, used_by } => write!(f, "{crd} changes at {field}: {used_by}"),
+            Self::CrdChanged { crd } => write!(f, "CRDs change: {crd}"),
+            Self::KubeVersion { range } => write!(f, "kubeVersion is {range}"),
+            Self::Refutes { rule, detail } => write!(f, "{detail}, against rule {rule}"),
+            Self::Confirms { rule, detail } => write!(f, "{detail}, as rule {rule} says"),
+        }
+    }
 }
 
 /// Rules with what renders proved about them. What no rule names becomes a rule of its own, of [`Origin::Rendered`], which holds for

@@ -34,7 +34,6 @@ pub(crate) fn run(args: Args, out: &mut Output) -> Result<Exit> {
     match &args.command {
         Command::Schema(schema) => return system::schema(schema, out),
         Command::Completion(completion) => return completion::run(completion, &mut Args::command(), out),
-        Command::Path(path) => return path::run(path, out),
         _ => {}
     }
     // One thread is enough for one conversation; the packing of charts has threads of its own.
@@ -61,7 +60,8 @@ async fn connected(args: Args, out: &mut Output) -> Result<Exit> {
         Command::Set(set) => values::set(&set, &connect(&flags)?, out).await,
         Command::Delete(delete) => delete::run(&delete, &connect(&flags)?, out).await,
         Command::Audit(audit) => system::audit(&audit, &connect(&flags)?, out).await,
-        Command::Schema(_) | Command::Completion(_) | Command::Path(_) => Ok(Exit::Ok),
+        Command::Path(path) => path::run(&path, out).await,
+        Command::Schema(_) | Command::Completion(_) => Ok(Exit::Ok),
     }
 }
 

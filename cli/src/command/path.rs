@@ -1,5 +1,7 @@
 //! `path`: ways between versions, and the rules that they keep. Needs no server and no cluster.
 
+pub(crate) mod proof;
+
 use crate::config::read_limited;
 use crate::error::{Failure, Result};
 use crate::exit::Exit;
@@ -35,7 +37,10 @@ Examples:
   groundswell path show --from 8.5.2 --to 80.14.4
   groundswell path show --from 8.5.2 --to 80.14.4 --kube-version 1.16.15
   groundswell path show --from 1.2.0 --to 3.0.0 --chart beacon --rules beacon-paths.yaml -o json
+  groundswell path show --from 72.9.1 --to 80.14.4 --charts ./charts --values values.yaml
 
+With --charts or --repo each hop is rendered by the real helm: what a rule says is confirmed or contradicted, and what no rule
+names (a field that cannot be changed, a kubeVersion, a CRD) is added as a finding, and the path found anew.
 Exits with 9 when there is no path; the rule that stops it is named.")]
 pub(crate) struct ShowArgs {
     /// The version that the release has
@@ -55,6 +60,8 @@ pub(crate) struct ShowArgs {
     kube_version: Option<Version>,
     #[command(flatten)]
     given: Given,
+    #[command(flatten)]
+    proof: proof::ProofArgs,
     /// Output
     #[arg(short, long, value_enum, default_value_t)]
     output: Shape,
@@ -120,15 +127,15 @@ impl Shape {
     }
 }
 
-pub(crate) fn run(command: &PathCommand, out: &mut Output) -> Result<Exit> {
+pub(crate) async fn run(command: &PathCommand, out: &mut Output) -> Result<Exit> {
     match command {
-        PathCommand::Show(args) => show(args, out),
+        PathCommand::Show(args) => show(args, out).await,
         PathCommand::Lint(args) => check(args, out),
         PathCommand::List(args) => list(args, out),
     }
 }
 
-fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
+async fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
     let set = rules(&args.given)?;
     let chart = match &args.chart {
         Some(chart) => chart.clone(),
@@ -136,7 +143,13 @@ fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
     };
     let from = Stand { chart, version: args.from.clone() };
     let question = Question { from, to_chart: args.to_chart.clone(), to: args.to.clone(), kubernetes: args.kube_version.clone() };
-    let (text, value, exit) = match solve(&set, &question) {
+    let (route, proof) = if args.proof.asked() {
+        let proved = proof::prove(&set, &question, &args.proof, out).await?;
+        (proved.route, Some(proved.proof))
+    } else {
+        (solve(&set, &question), None)
+    };
+    let (mut text, mut value, exit) = match route {
         Ok(route) => (render::route(&route, width()), document("UpgradePath", &route)?, Exit::Ok),
         Err(error @ NoRoute::NotKubernetes { .. }) => {
             return Err(Failure::usage(error.to_string(), "write it like 1.28 or v1.28.3+vmware.1"));
@@ -147,6 +160,10 @@ fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
         }
         Err(error) => (render::no_route(&error, width()), no_path(&error), Exit::Blocked),
     };
+    if let Some(proof) = &proof {
+        text.push_str(&render::proof(proof, width()));
+        value["rendered"] = serde_json::to_value(proof).map_err(|error| Failure::error("cannot write JSON", error, ""))?;
+    }
     match args.output.format() {
         None => out.data(&text)?,
         Some(format) => out.structured(format, &value)?,

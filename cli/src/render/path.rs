@@ -1,5 +1,6 @@
 //! A way between versions, as people read it.
 
+use crate::command::path::proof::Proof;
 use crate::output::clean;
 use anstyle::{AnsiColor, Effects, Style};
 use groundswell_change::path::{Chore, Finding, FindingCode, Hop, NoRoute, Problem, Reason, Route, Rule, RuleSet};
@@ -81,6 +82,26 @@ pub(crate) fn route(route: &Route, width: usize) -> String {
         (here, back) = (&hop.stand, &hop.way_back_to);
     }
     findings(&mut page, &route.findings);
+    page.text
+}
+
+/// What was rendered to prove it.
+pub(crate) fn proof(proof: &Proof, width: usize) -> String {
+    let mut page = Page::new(width);
+    page.gap();
+    page.add("", "", BOLD, "Rendered");
+    for tried in &proof.0 {
+        let step = format!("{} → {}", tried.from, tried.to);
+        if let Some(why) = &tried.why_not {
+            page.add("  ? ", "    ", HELD, &format!("{step}: not rendered: {why}"));
+            continue;
+        }
+        page.add("  - ", "    ", Style::new(), &step);
+        if tried.seen.is_empty() {
+            page.add(INDENT, INDENT, DIM, "nothing that rules are about");
+        }
+        tried.seen.iter().for_each(|seen| page.add(INDENT, INDENT, Style::new(), &seen.to_string()));
+    }
     page.text
 }
 

@@ -51,8 +51,6 @@ impl Place {
 /// A chart at hand.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
-    /// As it was named.
-    pub(crate) name: String,
     /// The archive; of a folder, its reproducible packing.
     pub(crate) bytes: Arc<[u8]>,
     /// The same, read and checked.
@@ -69,7 +67,7 @@ impl Loaded {
     pub(crate) fn read(name: &str, bytes: Vec<u8>) -> Result<Self> {
         let archive = ChartArchive::read(&bytes)
             .map_err(|error| Failure::error(format!("{name} is no chart that can be used"), chain(&error), ""))?;
-        Ok(Self { name: name.to_owned(), bytes: bytes.into(), archive })
+        Ok(Self { bytes: bytes.into(), archive })
     }
 }
 
@@ -103,7 +101,7 @@ pub(crate) async fn remote(name: &str, fetch: &FetchArgs, out: &mut Output) -> R
     for note in &pulled.notes {
         out.note(&format!("note: {}", clean(note)))?;
     }
-    Ok(Loaded { name: name.to_owned(), bytes: pulled.bytes.into(), archive: pulled.archive })
+    Ok(Loaded { bytes: pulled.bytes.into(), archive: pulled.archive })
 }
 
 async fn of_server(name: &str, client: &Client) -> Result<Loaded> {
@@ -125,7 +123,7 @@ fn read_local(path: &Path) -> Result<Loaded> {
         .map_err(|error| refuse(error.to_string(), "name a chart folder, a .tgz, or see `groundswell chart diff --help`"))?;
     if about.is_dir() {
         let packed = pack::pack(path).map_err(|error| refuse(chain(&error), ""))?;
-        return Ok(Loaded { name: shown, bytes: packed.bytes.into(), archive: packed.archive });
+        return Ok(Loaded { bytes: packed.bytes.into(), archive: packed.archive });
     }
     if about.len() > MAX_ARCHIVE {
         return Err(refuse(format!("it has {} bytes, more than {MAX_ARCHIVE}", about.len()), ""));
