@@ -141,7 +141,7 @@ pub fn rename_candidates(comparison: &Comparison<'_>, old: &Chart, new: &Chart, 
         let Some((head, _)) = heads.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.len().cmp(&a.0.len()))) else { continue };
         by_scope.push((weight, values(scope, head, old, target)));
     }
-    by_scope.sort_by(|a, b| b.0.cmp(&a.0));
+    by_scope.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     let mut candidates: Vec<Vec<(String, String)>> = Vec::new();
     if by_scope.len() > 1 {
         candidates.push(by_scope.iter().filter_map(|(_, values)| values.first().cloned()).collect());

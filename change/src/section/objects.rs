@@ -158,7 +158,7 @@ fn names_change(context: &Context<'_>) -> Option<Item> {
     Some(match candidate {
         Some(set) => {
             let set: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            item.next(format!("try the diff again with {}", set.join(" ")))
+            item.next(format!("lay {} over your values and look again: it may keep the names", set.join(" ")))
         }
         None => item,
     })
@@ -214,7 +214,7 @@ mod tests {
         input.target.release = "rel".to_owned();
         let page = objects(&summarise(&input));
         assert!(page.starts_with("ACT names-change ConfigMap/ns/rel-old-0 +3: 4 of 4 objects go"), "{page}");
-        assert!(page.contains("-> try the diff again with nameOverride=old"), "{page}");
+        assert!(page.contains("-> lay nameOverride=old over your values"), "{page}");
         input.rename = Some(RenameTrial { set: Vec::new(), replaced_without: 4, replaced_with: 0 });
         assert!(!objects(&summarise(&input)).contains("names-change"));
     }
