@@ -23,7 +23,7 @@ pub enum NoRoute {
     #[error("no rule leads from {from} to a chart {to}")]
     OtherChart {
         /// Where the release stands.
-        from: Stand,
+        from: Box<Stand>,
         /// The chart.
         to: String,
     },
@@ -31,15 +31,15 @@ pub enum NoRoute {
     #[error("{to} is older than {from}; a path only leads up, the way back is a rollback to a revision that was there")]
     Downgrade {
         /// Where the release stands.
-        from: Stand,
+        from: Box<Stand>,
         /// What was asked for.
-        to: Stand,
+        to: Box<Stand>,
     },
     /// There are newer versions of the chart, but this one is none of them.
     #[error("{wanted} was never published; its neighbours are {}", .near.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "))]
     NeverPublished {
         /// What was asked for.
-        wanted: Stand,
+        wanted: Box<Stand>,
         /// The next older and the next newer version.
         near: Vec<Version>,
     },
@@ -53,9 +53,9 @@ pub enum NoRoute {
     #[error("no path from {from} to {to} keeps {}", rules_in_words(.by))]
     Blocked {
         /// Where the release stands.
-        from: Stand,
+        from: Box<Stand>,
         /// What was asked for.
-        to: Stand,
+        to: Box<Stand>,
         /// The rules; without any one of them there would be a way. Empty when no rule leads to the other name at all.
         by: Vec<Blocking>,
     },
@@ -103,6 +103,6 @@ pub(crate) fn diagnose(graph: &mut Graph<'_>, cluster: Option<Minors>) -> NoRout
         }
     }
     let by = guilty.iter().rev().map(|rule| Blocking::from(graph.rule(*rule))).collect();
-    let stand = |node: usize| graph.nodes[node].stand.clone();
+    let stand = |node: usize| Box::new(graph.nodes[node].stand.clone());
     NoRoute::Blocked { from: stand(0), to: stand(graph.last()), by }
 }

@@ -143,7 +143,10 @@ pub fn read(name: &str, text: &str, origin: Origin) -> Result<RuleFile, Vec<Rule
 /// The parser's message without the place, which stands before it already.
 fn what_is_wrong(message: &str) -> String {
     let message = message.split(" at line ").next().unwrap_or(message);
-    message.lines().next().unwrap_or_default().trim_end_matches([':', ',']).to_owned()
+    let message = message.lines().next().unwrap_or_default().trim_end_matches([':', ',']);
+    message
+        .replace("expected sequence start", "a list is expected here")
+        .replace("expected mapping start", "a map of fields is expected here")
 }
 
 struct Reader<'a> {

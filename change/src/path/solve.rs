@@ -31,7 +31,7 @@ pub fn solve(set: &RuleSet, question: &Question) -> Result<Route, NoRoute> {
     let (line, to) = destination(set, question)?;
     let order = |stand: &Stand| line.iter().position(|chart| *chart == stand.chart);
     match (order(&to), &to.version).cmp(&(order(&question.from), &question.from.version)) {
-        std::cmp::Ordering::Less => return Err(NoRoute::Downgrade { from: question.from.clone(), to }),
+        std::cmp::Ordering::Less => return Err(NoRoute::Downgrade { from: Box::new(question.from.clone()), to: Box::new(to) }),
         std::cmp::Ordering::Equal => return Ok(Route::nothing(question, to)),
         std::cmp::Ordering::Greater => {}
     }
@@ -58,7 +58,7 @@ fn destination(set: &RuleSet, question: &Question) -> Result<(Vec<String>, Stand
     let chart = match &question.to_chart {
         Some(chart) if !set.charts.contains_key(chart) => return Err(unknown(chart)),
         Some(chart) if !line.contains(chart) => {
-            return Err(NoRoute::OtherChart { from: question.from.clone(), to: chart.clone() });
+            return Err(NoRoute::OtherChart { from: Box::new(question.from.clone()), to: chart.clone() });
         }
         Some(chart) => chart.clone(),
         None => {
@@ -81,7 +81,7 @@ fn published(set: &RuleSet, to: &Stand) -> Result<(), NoRoute> {
     match above {
         Some(version) if *version != to.version => {
             let below = chart.versions.range(..&to.version).next_back();
-            Err(NoRoute::NeverPublished { wanted: to.clone(), near: below.into_iter().chain(above).cloned().collect() })
+            Err(NoRoute::NeverPublished { wanted: Box::new(to.clone()), near: below.into_iter().chain(above).cloned().collect() })
         }
         _ => Ok(()),
     }
@@ -112,8 +112,8 @@ pub(crate) fn search(graph: &Graph<'_>, cluster: Option<Minors>) -> Option<Vec<L
             continue;
         }
         let reach = runs.reach(minors[node]);
-        for next in node + 1..graph.nodes.len() {
-            let (stays, moved) = after(runs, reach, minors[next]);
+        for (next, there) in minors.iter().enumerate().skip(node + 1) {
+            let (stays, moved) = after(runs, reach, *there);
             if (stays.is_empty() && moved.is_empty()) || !graph.may(node, next) {
                 continue;
             }

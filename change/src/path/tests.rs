@@ -1,6 +1,7 @@
 //! The shipped rules, and what each part of the grammar does to a way.
 
 mod oracle;
+mod words;
 
 use super::*;
 use crate::constraint::Version;
@@ -37,5 +38,58 @@ fn shipped(from: &str, to: &str, kubernetes: Option<&str>) -> String {
 
 #[test]
 fn ways_of_the_shipped_rules() {
-    assert_eq!(shipped("8.5.2", "80.14.4", Some("1.16.15")), "8.5.2 9.3.2 9.4.10 22.1.0 40.5.0 [k8s 1.25 or newer] 66.7.1 72.9.1 80.14.4");
+    for (from, to, kubernetes, way) in [
+        ("8.5.2", "80.14.4", Some("1.16.15"), "8.5.2 9.3.2 9.4.10 22.1.0 40.5.0 [k8s 1.25 or newer] 66.7.1 72.9.1 80.14.4"),
+        // With 1.21 it goes on to 66 as it is.
+        ("8.5.2", "80.14.4", Some("v1.21.14+vmware.1"), "8.5.2 9.3.2 9.4.10 22.1.0 40.5.0 66.7.1 72.9.1 [k8s 1.25 or newer] 80.14.4"),
+        // Charts of that time bear 1.16 to 1.21 on both sides of 10.
+        ("8.5.2", "16.15.0", Some("1.15.12"), "8.5.2 9.3.2 9.4.10 [k8s 1.16 to 1.21] 16.15.0"),
+        ("5.19.0", "8.16.1", Some("1.14.10"), "5.19.0 7.5.0 8.16.1"),
+        ("7.2.1", "8.5.2", None, "7.2.1 7.5.0 8.5.2"),
+        ("7.5.0", "8.5.2", None, "7.5.0 8.5.2"),
+        ("61.9.0", "64.0.0", Some("1.28.3"), "61.9.0 64.0.0"),
+        ("62.7.0", "67.11.0", Some("1.28.3"), "62.7.0 66.7.1 67.11.0"),
+        ("66.2.0", "72.9.1", Some("1.28.3"), "66.2.0 72.9.1"),
+        ("80.14.4", "88.5.3", Some("1.33.2"), "80.14.4 88.5.3"),
+        (
+            "61.9.0",
+            "63.1.0",
+            None,
+            "no path from kube-prometheus-stack 61.9.0 to kube-prometheus-stack 63.1.0 keeps the rule kps-63-skip: kube-prometheus-stack 63.x is no version to stand on",
+        ),
+        ("9.4.10", "10.3.5", Some("1.22.1"), "9.4.10 10.3.5"),
+        (
+            "9.3.2",
+            "9.4.10",
+            Some("1.22.1"),
+            "no path from prometheus-operator 9.3.2 to kube-prometheus-stack 9.4.10 keeps the rule kps-9-kubernetes: kube-prometheus-stack <10.0.0 needs Kubernetes <1.22.0-0",
+        ),
+    ] {
+        assert_eq!(shipped(from, to, kubernetes), way, "{from} to {to} on {kubernetes:?}");
+    }
+}
+
+#[test]
+fn the_shipped_rules_are_sound() {
+    let files = SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(lint(&RuleSet::default(), &files, Origin::Shipped), []);
+}
+
+#[test]
+fn the_way_back_from_prometheus_3_ends_at_2_55() {
+    let set = RuleSet::shipped().unwrap();
+    let route = solve(&set, &question("kube-prometheus-stack", "60.5.0", "75.18.1", Some("1.28.3"))).unwrap();
+    assert_eq!(line(&route), "60.5.0 66.7.1 72.9.1 75.18.1");
+    let back: Vec<&str> = route.hops.iter().map(|hop| hop.way_back_to.version.as_str()).collect();
+    assert_eq!(back, ["60.5.0", "66.7.1", "66.7.1"]);
+    assert_eq!(route.hops[1].no_way_back[0].rule, "kps-67-prometheus-3");
+}
+
+#[test]
+fn crds_are_applied_once_and_things_are_deleted_last() {
+    let set = RuleSet::shipped().unwrap();
+    let route = solve(&set, &question("kube-prometheus-stack", "22.1.0", "40.5.0", Some("1.22.0"))).unwrap();
+    let steps: Vec<&Step> = route.hops[0].before.iter().map(|chore| &chore.step).collect();
+    assert_eq!(steps.iter().filter(|step| ***step == Step::ApplyCrds).count(), 1);
+    assert!(matches!(steps[steps.len() - 2..], [Step::ApplyCrds, Step::DeleteObject(_)]), "{steps:#?}");
 }

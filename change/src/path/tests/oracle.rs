@@ -322,7 +322,7 @@ fn blames_no_innocent(set: &RuleSet, question: &Question, by: &[super::super::Bl
     // Which version a stop is depends on what is skipped, so a rule is made harmless and not removed.
     let without = |spare: &dyn Fn(&Rule) -> bool| {
         let mut set = set.clone();
-        for rule in set.rules.iter_mut().filter(|rule| binds(rule) && !rule.skip.is_some() && !spare(rule)) {
+        for rule in set.rules.iter_mut().filter(|rule| binds(rule) && rule.skip.is_none() && !spare(rule)) {
             (rule.must_stop_at, rule.needs_kubernetes) = (None, None);
         }
         solve(&set, question)

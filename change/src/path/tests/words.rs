@@ -1,0 +1,222 @@
+//! What is said of files, questions and ways that are wrong.
+
+use super::super::*;
+use super::{line, question, version};
+use crate::constraint::Constraint;
+
+const HEAD: &str = "apiVersion: groundswell.dev/v1alpha1\nkind: PathRules\nchart: beacon\ncovers: \">=1.0.0 <=4.0.0\"\nversions: [1.0.0, 1.10.0, 2.0.0, 2.5.0, 3.0.0, 4.0.0]\n";
+
+fn file(rules: &str) -> String {
+    if rules.is_empty() { HEAD.to_owned() } else { format!("{HEAD}rules:\n{rules}") }
+}
+
+fn set(rules: &str) -> RuleSet {
+    let mut set = RuleSet::default();
+    set.add(read("beacon.yaml", &file(rules), Origin::Operator).unwrap()).unwrap();
+    set
+}
+
+fn refused(text: &str) -> String {
+    let errors = read("beacon.yaml", text, Origin::Operator).unwrap_err();
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn linted(rules: &str) -> String {
+    let problems = lint(&RuleSet::default(), &[("beacon.yaml".to_owned(), file(rules))], Origin::Operator);
+    problems.iter().map(|problem| format!("{}: {}", problem.place, problem.words)).collect::<Vec<_>>().join("\n")
+}
+
+fn asked(set: &RuleSet, from: &str, to: &str, kubernetes: Option<&str>) -> String {
+    match solve(set, &question("beacon", from, to, kubernetes)) {
+        Ok(route) => line(&route),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_version_keeps_its_zeros() {
+    assert!(set("").charts["beacon"].versions.contains(&version("1.10.0")));
+    let text = HEAD.replace("1.10.0", "1.10");
+    let read = read("a", &text, Origin::Operator).unwrap();
+    assert!(read.versions.iter().any(|version| version.as_str() == "1.10"));
+}
+
+#[test]
+fn what_cannot_be_read_is_said_with_its_place() {
+    for (rules, place) in [
+        ("- {id: a, source: s, mustStopat: 2.x}\n", "beacon.yaml:7:"),
+        ("- id: a\n  source: s\n  from: banana\n", "beacon.yaml:9:"),
+        ("- id: a\n  source: s\n  needsKubernetes: '> = 1'\n", "beacon.yaml:9:"),
+        ("- id: a\n  tests: [x]\n", "beacon.yaml:8:"),
+        ("- {id: a b, source: s}\n", "beacon.yaml:7:"),
+        ("- {id: a, source: ''}\n", "beacon.yaml:7:"),
+        ("- {id: a, source: s}\n- {id: a, source: s}\n", "beacon.yaml:8:"),
+        ("- {id: a, source: s, skip: 2.x, mustStopAt: 3.x}\n", "beacon.yaml:7:"),
+        ("- {id: a, source: s, fromChart: old}\n", "beacon.yaml:7:"),
+        ("- id: a\n  source: s\n  before:\n  - deleteObject: {kind: Job}\n", "beacon.yaml:10:"),
+        ("- id: a\n  source: s\n  before:\n  - destroy: all\n", "beacon.yaml:10:"),
+        ("- id: a\n  source: \"s\\u001b[31m\"\n", "beacon.yaml:8:"),
+    ] {
+        let said = refused(&file(rules));
+        assert!(said.starts_with(place), "{rules}{said}");
+    }
+    for text in ["", "- a", "chart: [", "&a [*a]", "apiVersion: v1\nkind: Pod\nchart: x\n", "\u{0}", "a: !!binary x"] {
+        assert!(!refused(text).is_empty());
+    }
+    assert!(refused(&"#".repeat(MAX_FILE_BYTES + 1)).contains("at most 1048576 bytes"));
+    assert!(refused(&HEAD.replace("PathRules", "PathRule")).starts_with("beacon.yaml:2:7: `kind` is \"PathRule\""));
+    assert!(refused(&HEAD.replace("4.0.0]", "1.0.0]")).contains("version 1.0.0 is listed twice"));
+}
+
+#[test]
+fn files_are_laid_over_one_another() {
+    let stop = "- {id: stop, from: <2, to: '>=3', mustStopAt: 2.x, source: s}\n";
+    let mut rules = set(stop);
+    assert_eq!(asked(&rules, "1.0.0", "4.0.0", None), "1.0.0 2.5.0 4.0.0");
+    let over = |text: &str| {
+        read("own.yaml", &format!("apiVersion: groundswell.dev/v1alpha1\nkind: PathRules\nchart: beacon\n{text}"), Origin::Operator)
+    };
+    let errors = rules.add(over("rules:\n- {id: stop, skip: 2.x, source: s}\n").unwrap()).unwrap_err();
+    assert!(errors[0].to_string().starts_with("own.yaml:5:3: there is a rule \"stop\" already"), "{errors:?}");
+    let errors = rules.add(over("disable:\n- {id: stp, reason: none}\n").unwrap()).unwrap_err();
+    assert!(errors[0].what.contains("no rule \"stp\""), "{errors:?}");
+    let mut replaced = rules.clone();
+    replaced.add(over("rules:\n- {id: mine, replaces: stop, from: <2, to: '>=3', mustStopAt: 3.x, source: s}\n").unwrap()).unwrap();
+    assert_eq!(asked(&replaced, "1.0.0", "4.0.0", None), "1.0.0 3.0.0 4.0.0");
+    rules.add(over("disable:\n- {id: stop, reason: not here}\n").unwrap()).unwrap();
+    assert_eq!(asked(&rules, "1.0.0", "4.0.0", None), "1.0.0 4.0.0");
+    assert_eq!(rules.disabled["stop"], "not here");
+}
+
+#[test]
+fn questions_without_a_way() {
+    let rules = set(
+        "- {id: low, to: <2, needsKubernetes: <1.22-0, source: s}\n- {id: high, to: '>=2', needsKubernetes: '>=1.25-0', source: s}\n- {id: never, skip: 3.x, source: s}\n",
+    );
+    assert_eq!(asked(&rules, "1.0.0", "4.0.0", None), "no path from beacon 1.0.0 to beacon 4.0.0 keeps all of the rules low, high");
+    assert_eq!(
+        asked(&rules, "1.0.0", "1.10.0", Some("1.27.3")),
+        "no path from beacon 1.0.0 to beacon 1.10.0 keeps the rule low: beacon <2 needs Kubernetes <1.22-0"
+    );
+    assert_eq!(
+        asked(&rules, "2.0.0", "3.0.0", None),
+        "no path from beacon 2.0.0 to beacon 3.0.0 keeps the rule never: beacon 3.x is no version to stand on"
+    );
+    assert!(asked(&rules, "2.0.0", "1.0.0", None).contains("is older than beacon 2.0.0; a path only leads up"));
+    assert_eq!(asked(&rules, "1.0.0", "2.1.0", None), "beacon 2.1.0 was never published; its neighbours are 2.0.0 and 2.5.0");
+    assert_eq!(asked(&rules, "1.0.0", "4.0.0", Some("2.1.0")), "2.1.0 is no version of Kubernetes; those begin with 1");
+    assert_eq!(
+        solve(&rules, &question("lighthouse", "1.0.0", "2.0.0", None)).unwrap_err().to_string(),
+        "no rules are known for a chart \"lighthouse\"; known are beacon"
+    );
+    let there = solve(&rules, &question("beacon", "2.0.0", "2.0.0", None)).unwrap();
+    assert_eq!((there.hops.len(), there.findings[0].code), (0, FindingCode::NothingToDo));
+    // A cluster that its chart does not bear is left as soon as a version bears it.
+    assert_eq!(asked(&rules, "1.0.0", "4.0.0", Some("1.28.3+vmware.1")), "1.0.0 4.0.0");
+}
+
+#[test]
+fn what_nobody_looked_at_is_said() {
+    let rules = set("");
+    let codes = |from: &str, to: &str| -> Vec<FindingCode> {
+        solve(&rules, &question("beacon", from, to, None)).unwrap().findings.into_iter().map(|finding| finding.code).collect()
+    };
+    assert_eq!(codes("1.0.0", "4.0.0"), []);
+    assert_eq!(codes("0.9.0", "4.0.0"), [FindingCode::UnknownVersion, FindingCode::NotCovered]);
+    assert_eq!(codes("2.5.0", "5.0.0"), [FindingCode::UnknownVersion, FindingCode::NotCovered]);
+    assert_eq!(codes("2.1.0", "2.5.0"), [FindingCode::UnknownVersion]);
+}
+
+#[test]
+fn no_rule_is_missed_on_a_prerelease() {
+    let rules = set("- {id: stop, from: <3, to: '>=3', mustStopAt: 2.x, source: s}\n");
+    assert_eq!(asked(&rules, "1.0.0-rc.1", "4.0.0", None), "1.0.0-rc.1 2.5.0 4.0.0");
+    assert_eq!(asked(&rules, "1.0.0", "4.1.0-beta", None), "1.0.0 2.5.0 4.1.0-beta");
+}
+
+#[test]
+fn the_way_back_ends() {
+    let rules = set(
+        "- {id: data, from: <2, to: '>=3', noWayBack: new format, source: s}\n- {id: stop, from: <3, to: '>=3', mustStopAt: 2.x, source: s}\n- {id: old, to: <2, needsKubernetes: <1.22-0, source: s}\n- {id: new, to: '>=4', needsKubernetes: '>=1.24-0', source: s}\n- {id: last, from: <4, to: '>=4', mustStopAt: 3.x, source: s}\n",
+    );
+    let route = solve(&rules, &question("beacon", "1.0.0", "4.0.0", Some("1.20.0"))).unwrap();
+    assert_eq!(line(&route), "1.0.0 2.5.0 3.0.0 [k8s 1.24 or newer] 4.0.0");
+    let back: Vec<String> = route.hops.iter().map(|hop| hop.way_back_to.version.to_string()).collect();
+    assert_eq!(back, ["1.0.0", "2.5.0", "2.5.0"]);
+    assert_eq!(route.hops[1].no_way_back[0].rule, "data");
+    // Without the rule about data it is the cluster's upgrade that ends the way back.
+    let mut rules = rules;
+    rules.rules.retain(|rule| rule.id != "data");
+    let route = solve(&rules, &question("beacon", "1.0.0", "4.0.0", Some("1.20.0"))).unwrap();
+    assert_eq!(route.hops[2].way_back_to.version, version("2.5.0"));
+    assert_eq!(route.hops[2].no_way_back[0].rule, "old");
+    assert!(route.hops[1].no_way_back.is_empty());
+}
+
+#[test]
+fn lint_finds_what_can_never_hold() {
+    for (rules, words) in [
+        ("- {id: a, source: s, from: <1, to: '>=2', tests: [x]}\n", "rule \"a\" says `from: <1`, which no known version of beacon is in"),
+        ("- {id: a, source: s, skip: 7.x}\n", "says `skip: 7.x`, which no known version"),
+        ("- {id: a, source: s, from: '>=3', to: <2, tests: [x]}\n", "is about no step upwards"),
+        ("- {id: a, source: s, from: <2}\n", "has no effect"),
+        ("- {id: a, source: s, needsKubernetes: '>=1.20-0'}\n", "without `to`"),
+        ("- {id: a, source: s, to: '*', needsKubernetes: '>2'}\n", "needs a Kubernetes that no version 1.x is"),
+        ("- {id: a, source: s, from: <2, to: '>=3', mustStopAt: 2.x}\n- {id: b, source: s, skip: 2.x}\n", "all of which is skipped by b"),
+        ("- {id: a, source: s, skip: 2.x, to: 2.x}\n", "beside `skip`"),
+        ("- {id: a, source: s, fromChart: lost, from: 1.x, to: 2.x}\n", "a chart \"lost\" that no file is about"),
+        (
+            "- {id: a, source: s, to: <2, needsKubernetes: <1.20-0}\n- {id: b, source: s, to: '>=2', needsKubernetes: '>=1.22-0'}\n",
+            "no path from beacon 1.0.0 to beacon 4.0.0",
+        ),
+    ] {
+        let said = linted(rules);
+        assert!(said.contains(words), "{rules}{said}");
+    }
+    assert_eq!(linted("- {id: a, source: s, from: <2, to: '>=3', mustStopAt: 2.x}\n"), "");
+    let unknown =
+        lint(&RuleSet::default(), &[("b.yaml".to_owned(), HEAD.lines().take(3).collect::<Vec<_>>().join("\n"))], Origin::Operator);
+    assert!(unknown[0].words.contains("no version of the chart \"beacon\" is known"), "{unknown:?}");
+    let circle = format!("{HEAD}rules:\n- {{id: r, source: s, fromChart: lantern, from: 1.x, to: 2.x}}\n");
+    let other = circle
+        .replace("beacon", "x")
+        .replace("lantern", "beacon")
+        .replace("id: r", "id: q")
+        .replace('x', "lantern")
+        .replace("1.lantern", "1.x")
+        .replace("2.lantern", "2.x");
+    let problems = lint(&RuleSet::default(), &[("a.yaml".to_owned(), circle), ("b.yaml".to_owned(), other)], Origin::Operator);
+    assert!(problems.iter().any(|problem| problem.words.contains("leads in a circle")), "{problems:?}");
+}
+
+#[test]
+fn renders_add_confirm_and_contradict() {
+    let rules = set("- {id: known, from: <2, to: '>=2', before: [deleteOrphan: {kind: Deployment, name: RELEASE-agent}], source: s}\n");
+    let stand = |text: &str| Stand { chart: "beacon".to_owned(), version: version(text) };
+    let evidence = |from: &str, to: &str, seen| Evidence { from: stand(from), to: stand(to), seen, source: "defaults".to_owned() };
+    let field = |kind: &str, name: &str| Seen::ImmutableField {
+        kind: kind.into(),
+        name: name.into(),
+        namespace: None,
+        field: "spec.selector".into(),
+        pods: true,
+    };
+    let proved = apply_evidence(
+        &rules,
+        &[
+            evidence("1.10.0", "2.0.0", field("Deployment", "prod-agent")),
+            evidence("1.10.0", "2.0.0", field("StatefulSet", "prod-store")),
+            evidence("2.5.0", "4.0.0", Seen::KubeVersion { range: Constraint::parse(">=1.30.0-0").unwrap() }),
+            evidence("1.10.0", "2.0.0", Seen::Refutes { rule: "known".into(), detail: "no such object".into() }),
+        ],
+    );
+    assert_eq!(proved.rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["known", "rendered-2", "rendered-3"]);
+    assert_eq!(proved.rules[0].proofs.iter().map(|proof| proof.holds).collect::<Vec<_>>(), [true, false]);
+    let route = solve(&proved, &question("beacon", "1.0.0", "4.0.0", Some("1.28.0"))).unwrap();
+    assert_eq!(line(&route), "1.0.0 [k8s 1.30 or newer] 4.0.0");
+    let before: Vec<&str> = route.hops[0].before.iter().map(|chore| chore.words.as_str()).collect();
+    assert_eq!(before[1], "delete StatefulSet prod-store, and leave its pods running (--cascade=orphan)");
+    let codes: Vec<FindingCode> = route.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [FindingCode::FoundByRendering, FindingCode::Refuted, FindingCode::FoundByRendering]);
+    assert_eq!(apply_evidence(&rules, &[]), rules);
+}
