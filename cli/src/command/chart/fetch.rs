@@ -208,7 +208,7 @@ fn registry_url(rest: &str, plain: bool) -> Result<groundswell_helm::repository:
     repository_url(&format!("{scheme}://{host}/v2/{path}")).map_err(|error| Failure::new(Exit::Usage, error.to_string(), "", error.next))
 }
 
-fn xdg(env: impl Fn(&str) -> Option<String>, variable: &str, below_home: &str) -> Option<PathBuf> {
+pub(super) fn xdg(env: impl Fn(&str) -> Option<String>, variable: &str, below_home: &str) -> Option<PathBuf> {
     env(variable)
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
