@@ -78,7 +78,12 @@ impl Fetching {
             keyring.add(access);
         }
         for repository in &file.repositories {
-            keyring.add(configured(repository, env)?);
+            match configured(repository, env) {
+                Ok(access) => keyring.add(access),
+                // What is wrong with the entry of another server is that one's matter.
+                Err(failure) if concerns(&reference, &repository.url) => return Err(failure),
+                Err(_) => {}
+            }
         }
         let home = env("HOME").map(PathBuf::from);
         let docker = env("DOCKER_CONFIG").map(PathBuf::from).or_else(|| home.as_ref().map(|home| home.join(".docker")));
@@ -113,10 +118,7 @@ impl Fetching {
 /// A refusal in the operator's words.
 pub(crate) fn failure(error: &FetchError) -> Failure {
     let exit = if error.is_denied() { Exit::Denied } else { Exit::Error };
-    let (what, why) = match chain(error).split_once(": ") {
-        Some(_) | None => (error.to_string(), sources(error)),
-    };
-    Failure::new(exit, what, why, error.next())
+    Failure::new(exit, error.to_string(), sources(error), error.next())
 }
 
 fn sources(error: &FetchError) -> String {
@@ -151,15 +153,22 @@ fn of_flags(reference: &Reference, args: &FetchArgs) -> Result<Option<Access>> {
 fn password_of(args: &FetchArgs) -> Result<Secret> {
     let text = match (&args.password_file, args.password_stdin) {
         (Some(path), _) => read_limited(path)?,
-        (None, true) => {
-            let mut text = String::new();
-            // No password is longer; a pipe of something else is not read to its end.
-            std::io::stdin().take(64 << 10).read_to_string(&mut text)?;
-            text
-        }
+        (None, true) => from_stdin()?,
         (None, false) => return Err(Failure::usage("--username without a password", "add --password-file FILE or --password-stdin")),
     };
     password(&text, "the password")
+}
+
+/// Read once, also for two charts of one repository.
+fn from_stdin() -> Result<String> {
+    static READ: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    if let Some(text) = READ.get() {
+        return Ok(text.clone());
+    }
+    let mut text = String::new();
+    // No password is longer; a pipe of something else is not read to its end.
+    std::io::stdin().take(64 << 10).read_to_string(&mut text)?;
+    Ok(READ.get_or_init(|| text).clone())
 }
 
 fn password(text: &str, what: &str) -> Result<Secret> {
@@ -168,6 +177,15 @@ fn password(text: &str, what: &str) -> Result<Secret> {
         return Err(Failure::new(Exit::Denied, format!("{what} is empty"), "", ""));
     }
     Ok(Secret::new(text.to_owned()))
+}
+
+fn concerns(reference: &Reference, repository: &str) -> bool {
+    let authority = repository.split_once("://").map_or(repository, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    match reference {
+        Reference::Repository { url, .. } | Reference::Url(url) => url.authority().eq_ignore_ascii_case(authority),
+        Reference::Oci(oci) => oci.registry.eq_ignore_ascii_case(authority),
+        Reference::Folder(_) | Reference::Archive(_) => false,
+    }
 }
 
 fn configured(repository: &config::Repository, env: impl Fn(&str) -> Option<String>) -> Result<Access> {
@@ -188,8 +206,9 @@ fn configured(repository: &config::Repository, env: impl Fn(&str) -> Option<Stri
     let credentials = match (&repository.username, password) {
         (Some(username), Some(password)) => Some(Credentials { username: username.clone(), password }),
         (None, Some(_)) => return Err(refuse("it has a password and no username".to_owned())),
-        // A variable that is not set says nothing yet: other repositories may be meant.
-        (Some(_), None) if repository.password_env.is_some() => None,
+        (Some(_), None) if repository.password_env.is_some() => {
+            return Err(refuse(format!("the environment has no {}", repository.password_env.as_deref().unwrap_or_default())));
+        }
         (Some(_), None) => return Err(refuse("it has a username and neither passwordFile nor passwordEnv".to_owned())),
         (None, None) => None,
     };
@@ -213,4 +232,71 @@ pub(super) fn xdg(env: impl Fn(&str) -> Option<String>, variable: &str, below_ho
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(below_home)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use groundswell_helm::repository::Silent;
+
+    fn prepare(config: &str, chart: &str, args: &FetchArgs, env: &[(&str, &str)]) -> Result<Fetching> {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("config.yaml");
+        std::fs::write(&file, config).unwrap();
+        std::fs::write(home.path().join("password"), "hunter2\n").unwrap();
+        let file = file.display().to_string();
+        let env = |name: &str| match name {
+            "GROUNDSWELL_CONFIG" => Some(file.clone()),
+            _ => env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
+        };
+        Fetching::prepare(chart, None, args, env, Arc::new(Silent))
+    }
+
+    const CONFIG: &str = "repositories:\n\
+        - {name: prom, url: 'https://charts.example/prom', username: me, passwordFile: password}\n\
+        - {name: reg, url: 'oci://registry.example/charts', username: me, passwordEnv: REG_PASSWORD}\n";
+
+    #[test]
+    fn repositories_of_the_configuration_are_names() {
+        let env = [("REG_PASSWORD", "hunter2")];
+        let fetching = prepare(CONFIG, "prom/kps:1.0.0", &FetchArgs::default(), &env).unwrap();
+        assert_eq!(fetching.reference.to_string(), "kps:1.0.0 of https://charts.example/prom");
+        assert!(!format!("{fetching:?}").contains("hunter2"));
+        let fetching = prepare(CONFIG, "reg/kps", &FetchArgs::default(), &env).unwrap();
+        assert_eq!(fetching.reference.to_string(), "oci://registry.example/charts/kps");
+        let failure = prepare(CONFIG, "prim/kps", &FetchArgs::default(), &env).unwrap_err();
+        assert!(failure.exit == Exit::Usage && failure.errors[0].why.contains("configured are prom, reg"), "{failure:?}");
+    }
+
+    #[test]
+    fn only_the_repository_that_is_asked_must_make_sense() {
+        prepare(CONFIG, "prom/kps", &FetchArgs::default(), &[]).unwrap();
+        let failure = prepare(CONFIG, "reg/kps", &FetchArgs::default(), &[]).unwrap_err();
+        assert!(failure.errors[0].why.contains("the environment has no REG_PASSWORD"), "{failure:?}");
+        for (entry, said) in [
+            ("username: me", "neither passwordFile nor passwordEnv"),
+            ("passwordFile: password", "a password and no username"),
+            ("username: me, passwordFile: password, passwordEnv: X", "both passwordFile and passwordEnv"),
+            ("tokenUrl: nothing", "relative URL"),
+        ] {
+            let config = format!("repositories:\n- {{name: a, url: 'https://a.example', {entry}}}\n");
+            let failure = prepare(&config, "a/b", &FetchArgs::default(), &[]).unwrap_err();
+            assert!(failure.errors[0].why.contains(said), "{entry}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn flags_that_make_no_sense_are_refused() {
+        let with = |change: fn(&mut FetchArgs)| {
+            let mut args = FetchArgs { repo: Some("https://a.example".into()), ..FetchArgs::default() };
+            change(&mut args);
+            prepare("{}", "b", &args, &[]).unwrap_err()
+        };
+        let failure = with(|args| args.username = Some("me".into()));
+        assert!(failure.exit == Exit::Usage && failure.errors[0].what.contains("without a password"), "{failure:?}");
+        let failure = with(|args| args.repo = Some("https://me:hunter2@a.example".into()));
+        assert!(failure.errors[0].why.contains("a user or password in it") && !format!("{failure:?}").contains("hunter2"), "{failure:?}");
+        assert_eq!(digest(&"A".repeat(64)), Ok("a".repeat(64)));
+        assert!(digest("sha256:abc").is_err());
+    }
 }

@@ -8,7 +8,7 @@ use crate::error::{Failure, Result};
 use crate::exit::Exit;
 use crate::output::{Format, Output, clean};
 use clap::Args;
-use groundswell_helm::repository::{Provenance, Pulled};
+use groundswell_helm::repository::{Provenance, Pulled, Reference};
 use serde::Serialize;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -82,8 +82,16 @@ enum Landed {
 }
 
 pub(crate) async fn run(args: &PullArgs, out: &mut Output) -> Result<Exit> {
+    run_in(args, environment, out).await
+}
+
+async fn run_in(args: &PullArgs, env: impl Fn(&str) -> Option<String>, out: &mut Output) -> Result<Exit> {
     let shown = Arc::new(Shown::default());
-    let fetching = Fetching::prepare(&args.chart, args.version.as_deref(), &args.fetch, environment, Arc::clone(&shown) as Arc<_>)?;
+    let fetching = Fetching::prepare(&args.chart, args.version.as_deref(), &args.fetch, env, Arc::clone(&shown) as Arc<_>)?;
+    if let Reference::Folder(folder) = &fetching.reference {
+        let next = "say where it is fetched from: --repo URL, REPO/NAME, oci://HOST/PATH/NAME or the URL of a .tgz";
+        return Err(Failure::new(Exit::Usage, format!("{} is a folder here already", folder.display()), "", next));
+    }
     let pulled = watched(fetching.fetch(), &shown, out).await?;
     let landed = match &args.untar {
         Some(folder) => {
@@ -211,3 +219,7 @@ fn provenance(found: &Provenance) -> String {
         .unwrap_or_default();
     format!("speaks of this archive, signed{key}{at}; not verified: no keyring")
 }
+
+#[cfg(test)]
+#[path = "pull_tests.rs"]
+mod tests;

@@ -1,0 +1,127 @@
+use super::*;
+use crate::error::finish;
+use clap::Parser;
+use groundswell_helm::pack;
+use std::sync::Mutex;
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    pull: PullArgs,
+}
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs the command with a home of its own; the answer is exit code, stdout and stderr.
+fn pull(home: &Path, words: &[&str]) -> (Exit, String, String) {
+    let (stdout, stderr) = (Buffer::default(), Buffer::default());
+    let mut out = Output::captured(stdout.clone(), stderr.clone());
+    let line = Line::try_parse_from(std::iter::once(&"pull").chain(words)).unwrap();
+    let home = home.display().to_string();
+    let env = |name: &str| (name == "HOME").then(|| home.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let done = runtime.block_on(run_in(&line.pull, env, &mut out));
+    let exit = finish(done, &mut out);
+    let text = |buffer: Buffer| String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap().replace(&home, "HOME");
+    (exit, text(stdout), text(stderr))
+}
+
+/// A chart's archive in a folder.
+fn archive(home: &Path, version: &str, values: &str) -> String {
+    let folder = home.join(format!("made-{version}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("Chart.yaml"), format!("apiVersion: v2\nname: beacon\nversion: {version}\nappVersion: '7'\n")).unwrap();
+    std::fs::write(folder.join("values.yaml"), values).unwrap();
+    let path = home.join(format!("from-{version}.tgz"));
+    std::fs::write(&path, pack::pack(&folder).unwrap().bytes).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn an_archive_lands_once_and_another_one_is_not_overwritten() {
+    let home = tempfile::tempdir().unwrap();
+    let from = archive(home.path(), "1.0.0", "a: 1\n");
+    let into = home.path().join("into");
+    std::fs::create_dir(&into).unwrap();
+    let into = into.display().to_string();
+    let (exit, stdout, stderr) = pull(home.path(), &[&from, "-d", &into]);
+    assert_eq!(exit, Exit::Ok, "{stderr}");
+    let digest = groundswell_helm::archive::digest_hex(&std::fs::read(&from).unwrap());
+    let expected = format!(
+        "chart       beacon 1.0.0\napp         7\ndigest      sha256:{digest} (named by nobody beforehand)\n\
+         from        HOME/from-1.0.0.tgz\nprovenance  none\nfile        HOME/into/beacon-1.0.0.tgz\n"
+    );
+    assert_eq!(stdout.replace(&into, "HOME/into"), expected);
+    assert!(stderr.starts_with("next: groundswell chart show "), "{stderr}");
+    assert_eq!(pull(home.path(), &[&from, "-d", &into, "-o", "name"]).1, "HOME/into/beacon-1.0.0.tgz\n");
+    let other = archive(home.path(), "1.0.0", "a: 2\n");
+    let (exit, stdout, stderr) = pull(home.path(), &[&other, "-d", &into]);
+    assert!(exit == Exit::Conflict && stdout.is_empty() && stderr.contains("is there and is another archive"), "{stderr}");
+    let (exit, _, stderr) = pull(home.path(), &[&other, "-d", &format!("{into}/none")]);
+    assert!(exit == Exit::Error && stderr.contains("make the folder first"), "{stderr}");
+}
+
+#[test]
+fn a_folder_is_replaced_and_what_is_yours_stops_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (one, two) = (archive(home.path(), "1.0.0", "a: 1\n"), archive(home.path(), "2.0.0", "a: 2\n"));
+    let folder = home.path().join("beacon");
+    let path = folder.display().to_string();
+    assert_eq!(pull(home.path(), &[&one, "--untar", &path]).0, Exit::Ok);
+    std::fs::create_dir_all(folder.join("charts/mine")).unwrap();
+    std::fs::write(folder.join("charts/mine/Chart.yaml"), "name: mine\n").unwrap();
+    std::fs::write(folder.join("values.yaml"), "a: mine\n").unwrap();
+    let (exit, stdout, stderr) = pull(home.path(), &[&two, "--untar", &path]);
+    assert_eq!((exit, stdout.as_str()), (Exit::Conflict, ""));
+    insta::assert_snapshot!(stderr, @r"
+    error: HOME/beacon holds what the new chart would overwrite; nothing was changed
+      why: charts/ (added by hand)
+           values.yaml (edited)
+      next: --keep PATH carries a file or folder over (repeat it for each), --discard-local gives up the rest
+    ");
+    assert!(std::fs::read_to_string(folder.join("Chart.yaml")).unwrap().contains("1.0.0"));
+    let (exit, stdout, stderr) = pull(home.path(), &[&two, "--untar", &path, "--keep", "charts/mine", "--discard-local", "-o", "json"]);
+    assert_eq!(exit, Exit::Ok, "{stderr}");
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["replaced"], "beacon 1.0.0");
+    assert_eq!(report["kept"], serde_json::json!(["charts/mine/Chart.yaml"]));
+    assert_eq!(report["discarded"], serde_json::json!([{"path": "values.yaml", "kind": "edited", "files": 1}]));
+    assert_eq!(std::fs::read_to_string(folder.join("values.yaml")).unwrap(), "a: 2\n");
+    let (exit, _, stderr) = pull(home.path(), &[&two, "--untar", &path, "--keep", "nothing"]);
+    assert!(exit == Exit::Usage && stderr.contains("nothing of that name"), "{stderr}");
+    let (exit, _, stderr) = pull(home.path(), &[&two, "--untar", &home.path().join("made-1.0.0/values.yaml").display().to_string()]);
+    assert!(exit == Exit::Error && stderr.contains("it is a file"), "{stderr}");
+}
+
+#[test]
+fn what_is_a_folder_here_is_not_fetched() {
+    let home = tempfile::tempdir().unwrap();
+    let (exit, _, stderr) = pull(home.path(), &[&home.path().display().to_string()]);
+    assert!(exit == Exit::Usage && stderr.contains("is a folder here already") && stderr.contains("--repo"), "{stderr}");
+}
+
+#[test]
+fn command_lines_that_make_no_sense() {
+    for words in [
+        &["a", "--untar", "b", "-d", "c"][..],
+        &["a", "--keep", "b"],
+        &["a", "--discard-local"],
+        &["a", "--password-stdin"],
+        &["a", "--username", "x", "--password-stdin", "--password-file", "y"],
+        &["a", "--digest", "x"],
+        &[],
+    ] {
+        assert!(Line::try_parse_from(std::iter::once(&"pull").chain(words)).is_err(), "{words:?}");
+    }
+}
