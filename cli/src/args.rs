@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Chart(chart::ChartCommand),
     /// How to get from one chart version to another: hops, steps by hand, the rules behind them
     #[command(subcommand)]
-    Path(path::PathCommand),
+    Path(Box<path::PathCommand>),
     /// Show what a cluster really gets, and which document each key came from
     Values(values::ValuesArgs),
     /// Change values in the stored document, as a new revision with its rollout
