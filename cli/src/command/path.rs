@@ -287,3 +287,6 @@ fn no_path(error: &NoRoute) -> Value {
 fn width() -> usize {
     terminal_size::terminal_size_of(std::io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0).min(WIDEST))
 }
+
+#[cfg(test)]
+mod tests;
