@@ -46,7 +46,7 @@ pub fn plan(tree: &Tree, changes: &[LocalChange], keep: &[String], new: &Files) 
         kept.push(path);
     }
     for file in &plan.carried {
-        let clash = new.keys().find(|other| covers(file, other) && *other != file || covers(other, file) && *other != file);
+        let clash = new.keys().find(|other| *other != file && (covers(file, other) || covers(other, file)));
         if let Some(clash) = clash {
             let reason = format!("the new chart has {clash:?}, and one of the two would have to be a folder");
             return Err(FolderError::Keep { path: file.clone(), reason });

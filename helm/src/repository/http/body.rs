@@ -16,7 +16,8 @@ pub(super) struct Keep {
 /// Reads until the end, a limit or a deadline.
 pub(super) async fn read(response: Response, url: &Url, keep: &Keep, settings: &Settings, attempt: u32) -> Result<Vec<u8>, Failed> {
     let limits = &settings.limits;
-    let slow = |reason: String| Failed::Maybe(FetchError::Slow { url: shown(url), reason }, None);
+    // Nobody waits four times as long.
+    let slow = |reason: String| Failed::For(FetchError::Slow { url: shown(url), reason });
     match tokio::time::timeout(limits.answer, chunks(response, url, keep, settings, attempt)).await {
         Ok(done) => done,
         Err(_) => Err(slow(format!("the {} did not arrive within {} s", keep.what, limits.answer.as_secs_f32()))),
