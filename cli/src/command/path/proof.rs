@@ -212,10 +212,12 @@ fn named(path: &Path) -> Option<(String, Version)> {
         return Some((word("name")?, Version::parse(&word("version")?).ok()?));
     }
     let stem = path.file_name()?.to_str()?.strip_suffix(".tgz")?;
-    // The version begins at the first hyphen after which a version stands.
+    // The version begins after the first hyphen behind which a full one stands: `2-agent` of a name would pass for one.
     stem.match_indices('-').find_map(|(at, _)| {
-        let version = stem[at + 1..].starts_with(|c: char| c.is_ascii_digit() || c == 'v').then(|| Version::parse(&stem[at + 1..]).ok());
-        Some((stem[..at].to_owned(), version.flatten()?))
+        let text = &stem[at + 1..];
+        let numbers = text.trim_start_matches('v').split(['-', '+']).next()?;
+        let full = numbers.split('.').count() == 3 && numbers.starts_with(|c: char| c.is_ascii_digit());
+        Some((stem[..at].to_owned(), Version::parse(text).ok().filter(|_| full)?))
     })
 }
 
