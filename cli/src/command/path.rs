@@ -23,7 +23,7 @@ const WIDTH: usize = 80;
 #[derive(Debug, Subcommand)]
 pub(crate) enum PathCommand {
     /// The hops from one version to another: why each is there, what to do by hand, what is tested, where the way back ends
-    Show(ShowArgs),
+    Show(Box<ShowArgs>),
     /// Check files of rules; without one, those that come with the command
     Lint(LintArgs),
     /// The rules that hold, with their sources
