@@ -19,7 +19,8 @@ const HAS_STEP: [&str; 2] = ["immutable-field", "installed-unserved-api"];
 
 /// Judges the sections. `changed`: whether any object differs in substance.
 pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdict {
-    let stops: Vec<&Item> = of(sections, SectionId::Blockers).iter().filter(|item| item.weight == Weight::Stop).collect();
+    // An object that a new CRD refuses stands among the CRDs, and stops the upgrade all the same.
+    let stops: Vec<&Item> = sections.iter().flat_map(|section| &section.items).filter(|item| item.weight == Weight::Stop).collect();
     let steps = of(sections, SectionId::Steps);
     let level = if !stops.is_empty() {
         Level::Blocked

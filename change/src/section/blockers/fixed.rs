@@ -56,7 +56,7 @@ fn claim(stuck: &Stuck<'_>, field: &Fixed) -> Item {
     Item::new("immutable-field", Weight::Stop, what, Provenance::new(Evidence::Table, format!("{SOURCE}; {}", stuck.new.source)))
         .about(stuck.object.clone())
         .field(field.path.clone(), shown(&field.before), shown(&field.after))
-        .next("see the steps: the object has to go before the upgrade, which makes it anew")
+        .next("see the steps: they say what has to be done before the upgrade")
 }
 
 /// CRDs of `crds/` whose group, scope or name changes: applying them is refused.
