@@ -151,13 +151,16 @@ impl Preview {
         target: &PreviewTarget,
         documents: &[(String, String)],
     ) -> Result<Previewed, PreviewError> {
-        self.input(old, new, target, documents, PreviewOptions::default()).await
+        let given = merge(&layers(documents)?).value;
+        let renderer = Renderer::new(&self.helm, &self.control, target, old, new).await?;
+        let (was, will) = self.drawn(&renderer, old, new, target, documents, &given).await?;
+        Ok(previewed(was, will, target, documents))
     }
 
-    /// The same, with the operator's overrides classed as `options` say.
+    /// The same, with names tried that would keep those of the old release, and the operator's overrides classed as `options` say.
     ///
     /// # Errors
-    /// As [`Preview::sides`]. The classing never fails: what it could not try is among what was not checked.
+    /// As [`Preview::sides`]. The trials never fail: what could not be tried is among what was not checked.
     pub async fn input(
         &self,
         old: PreviewChart<'_>,
@@ -170,15 +173,16 @@ impl Preview {
         let given = merge(&layers).value;
         let renderer = Renderer::new(&self.helm, &self.control, target, old, new).await?;
         let (was, will) = self.drawn(&renderer, old, new, target, documents, &given).await?;
-        let Some(limit) = options.overrides.filter(|_| !documents.is_empty()) else {
-            return Ok(previewed(was, will, target, documents));
-        };
+        let limit = options.overrides.filter(|_| !documents.is_empty());
         let reference = |drawn: &Drawn| Reference::new(&drawn.text, &drawn.side, &drawn.unsteady, target.release.namespace());
-        let (references, versions) = ((reference(&was), reference(&will)), (was.kube_version(target), will.kube_version(target)));
+        let references = limit.map(|_| (reference(&was), reference(&will)));
+        let versions = (was.kube_version(target), will.kube_version(target));
         let mut previewed = previewed(was, will, target, documents);
+        names::tried(&renderer, documents, &mut previewed).await;
+        let (Some(limit), Some((was, will))) = (limit, references) else { return Ok(previewed) };
         let (old_side, new_side) = (&previewed.input.old, &previewed.input.new);
-        let old = Basis { chart: old, side: old_side, reference: references.0, kube_version: versions.0 };
-        let new = Basis { chart: new, side: new_side, reference: references.1, kube_version: versions.1 };
+        let old = Basis { chart: old, side: old_side, reference: was, kube_version: versions.0 };
+        let new = Basis { chart: new, side: new_side, reference: will, kube_version: versions.1 };
         // A helm that does not say its version keeps its findings to itself.
         let version = crate::capability::version(&self.helm, &self.control).await.ok();
         let cache = self.cache.clone().filter(|_| version.is_some());

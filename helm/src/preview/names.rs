@@ -1,72 +1,62 @@
 //! Trials of a `nameOverride` or `fullnameOverride` that would keep the names of the old release.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use groundswell_change::compare::compare;
+use groundswell_change::compare::{compare, rename_candidates, replaced_count};
 use groundswell_change::input::{Input, RenameTrial, Side};
+use groundswell_change::overrides::object_ref;
 use serde_json::{Map, Value};
 
-use super::error::{PreviewError, Which};
+use super::error::Which;
 use super::render::Renderer;
-use super::{Preview, PreviewChart, PreviewTarget, Previewed, layers, manifest, side};
+use super::{Previewed, manifest, side};
 use crate::values::{Path, Segment, flow};
 
 /// Sets of names that are tried; each is one render.
 const MAX_SETS: usize = 4;
 
-impl Preview {
-    /// Renders the new version with each of these sets of values (`key`, `value`; dots in keys part maps) laid over the documents,
-    /// and notes the set that keeps most objects of the old release, where one keeps more than none at all. The first four are tried.
-    ///
-    /// # Errors
-    /// No helm, values that are none. A set with which the chart does not render is passed over.
-    pub async fn try_names(
-        &self,
-        old: PreviewChart<'_>,
-        new: PreviewChart<'_>,
-        target: &PreviewTarget,
-        documents: &[(String, String)],
-        candidates: &[Vec<(String, String)>],
-        previewed: &mut Previewed,
-    ) -> Result<(), PreviewError> {
-        if candidates.is_empty() {
-            return Ok(());
-        }
-        layers(documents)?;
-        let renderer = Renderer::new(&self.helm, &self.control, target, old, new).await?;
-        let input = &mut previewed.input;
-        let replaced_without = replaced(input, &input.new);
-        let mut best: Option<RenameTrial> = None;
-        for set in candidates.iter().take(MAX_SETS) {
-            let extra = flow(&document(set));
-            let mut values: Vec<&[u8]> = documents.iter().map(|(_, text)| text.as_bytes()).collect();
-            values.push(extra.as_bytes());
-            let (answer, took) = renderer.render(Which::New, previewed.new_kube_version.as_deref(), &values).await;
-            previewed.took.add(took);
-            let Ok(text) = answer else { continue };
-            let (objects, hooks) = side::sort(manifest::rendered(&text).objects);
-            let trial = Side { objects, hooks, crds: input.new.crds.clone(), ..Side::default() };
-            let replaced_with = replaced(input, &trial);
-            if replaced_with < best.as_ref().map_or(replaced_without, |best| best.replaced_with) {
-                best = Some(RenameTrial { set: set.clone(), replaced_without, replaced_with });
-            }
-        }
-        input.rename = best;
-        Ok(())
+/// Asks what would keep the names of the old release, and renders the new version with each answer (dots in keys part maps) laid over
+/// the documents. The set that keeps most objects is noted, where one keeps any. A set with which the chart does not render is
+/// passed over.
+pub(super) async fn tried(renderer: &Renderer, documents: &[(String, String)], previewed: &mut Previewed) {
+    let input = &previewed.input;
+    if !some_go_and_some_come(input) {
+        return;
     }
+    let candidates = {
+        let found = compare(&input.old, &input.new, &input.target);
+        rename_candidates(&found, &input.old.chart, &input.new.chart, &input.target)
+    };
+    if candidates.is_empty() {
+        return;
+    }
+    let replaced_without = replaced_count(&input.old, &input.new, &input.target);
+    let mut best: Option<RenameTrial> = None;
+    for set in candidates.into_iter().take(MAX_SETS) {
+        let extra = flow(&document(&set));
+        let mut values: Vec<&[u8]> = documents.iter().map(|(_, text)| text.as_bytes()).collect();
+        values.push(extra.as_bytes());
+        let (answer, took) = renderer.render(Which::New, previewed.new_kube_version.as_deref(), &values).await;
+        previewed.took.add(took);
+        let Ok(text) = answer else { continue };
+        let (objects, hooks) = side::sort(manifest::rendered(&text).objects);
+        let input = &previewed.input;
+        let trial = Side { chart: input.new.chart.clone(), objects, hooks, crds: input.new.crds.clone(), ..Side::default() };
+        let replaced_with = replaced_count(&input.old, &trial, &input.target);
+        if replaced_with < best.as_ref().map_or(replaced_without, |best| best.replaced_with) {
+            best = Some(RenameTrial { set, replaced_without, replaced_with });
+        }
+    }
+    previewed.input.rename = best;
 }
 
-/// Objects that go while others of their kind come.
-fn replaced(input: &Input, new: &Side) -> usize {
-    let found = compare(&input.old, new, &input.target);
-    let mut kinds: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
-    for single in &found.removed {
-        kinds.entry((&single.object.group, &single.object.kind)).or_default().0 += 1;
-    }
-    for single in &found.added {
-        kinds.entry((&single.object.group, &single.object.kind)).or_default().1 += 1;
-    }
-    kinds.values().map(|(removed, added)| removed.min(added)).sum()
+/// Most upgrades rename nothing, and then a comparison more would cost a third of the time.
+fn some_go_and_some_come(input: &Input) -> bool {
+    let names = |side: &Side| -> BTreeSet<String> {
+        side.objects.iter().map(|one| object_ref(&one.value, &input.target.namespace).to_string()).collect()
+    };
+    let (old, new) = (names(&input.old), names(&input.new));
+    old.difference(&new).next().is_some() && new.difference(&old).next().is_some()
 }
 
 fn document(set: &[(String, String)]) -> Value {
