@@ -118,6 +118,21 @@ fn fields() {
 }
 
 #[test]
+fn what_every_object_has_is_in_no_need_of_a_schema() {
+    let spelled = json!({"type": "object", "required": ["kind"], "properties": {
+        "kind": {"type": "string"}, "metadata": {"type": "object", "properties": {"labels": {"type": "object"}}}, "spec": {"type": "object"},
+    }});
+    let short =
+        json!({"type": "object", "required": ["metadata"], "properties": {"metadata": {"type": "object"}, "spec": {"type": "object"}}});
+    assert!(compare(&crd(spelled.clone()), &crd(short.clone())).fields.is_empty());
+    assert!(compare(&crd(short), &crd(spelled)).fields.is_empty());
+    // Below the top they are fields like any other.
+    let field = |properties: Value| json!({"type": "object", "properties": properties});
+    let gone = lines(field(json!({"metadata": {"type": "string"}})), field(json!({})));
+    assert_eq!(gone, [r#"Removed spec.metadata "string" -> -"#]);
+}
+
+#[test]
 fn versions_scope_and_names() {
     let mut old = crd(json!({}));
     old["spec"]["versions"][0]["name"] = json!("v1alpha1");

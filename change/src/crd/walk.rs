@@ -14,6 +14,10 @@ const MOST_NODES: usize = 200_000;
 /// Most findings that are kept in one version.
 const MOST_FOUND: usize = 5_000;
 
+/// What every object has, whatever its schema says: the API server adds these to the schema itself. Generators have spelled out
+/// `metadata` and left it out again.
+const OF_ALL: [&str; 3] = ["apiVersion", "kind", "metadata"];
+
 /// What was found.
 #[derive(Default)]
 pub(super) struct Found {
@@ -118,7 +122,8 @@ impl Walk {
         // Where anything goes, a field that is named no more is still kept.
         let open =
             keeps_unknown(new) || (map(new).is_none() && new.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false)));
-        for (key, before) in was {
+        let whole = self.path.is_empty() || new.get("x-kubernetes-embedded-resource").and_then(Value::as_bool) == Some(true);
+        for (key, before) in was.iter().filter(|(key, _)| !(whole && OF_ALL.contains(&key.as_str()))) {
             match is.get(key) {
                 Some(after) => self.below(FieldStep::Key(key.clone()), before, after),
                 None if open => {}
@@ -144,7 +149,8 @@ impl Walk {
                 .collect()
         };
         let was = names(old);
-        for name in names(new) {
+        let whole = self.path.is_empty();
+        for name in names(new).into_iter().filter(|name| !(whole && OF_ALL.contains(&name.as_str()))) {
             // A default fills it in before it is asked for.
             let filled = is.get(&name).is_some_and(|schema| schema.get("default").is_some());
             if !was.contains(&name) && !filled {

@@ -82,7 +82,8 @@ pub(crate) fn helm(flag: Option<&Path>, env: impl Fn(&str) -> Option<String>) ->
 /// What is said where there is none.
 pub(crate) fn no_helm(path: &Path, why: &str) -> Failure {
     let next = "install helm 3 (3.12 or later; https://helm.sh/docs/intro/install), or say where it is with --helm or GROUNDSWELL_HELM";
-    Failure::error(format!("there is no helm at {}", path.display()), why, next)
+    let what = if path == Path::new("helm") { "there is no helm".to_owned() } else { format!("there is no helm at {}", path.display()) };
+    Failure::error(what, why, next)
 }
 
 #[cfg(test)]
