@@ -27,9 +27,9 @@ pub use ambiguous::{Ambiguous, ambiguous_plain};
 pub use interpolate::{InterpolateError, interpolate, names_used};
 pub use merge::{Layer, Merged, Origin, merge};
 pub(crate) use parse::parse_within;
-pub(crate) use scalar::flow;
 pub use parse::{parse, parse_values};
 pub use path::{Path, PathError, Segment};
+pub(crate) use scalar::flow;
 pub use set::{SetError, set};
 pub use tree::{Position, YamlError};
 

@@ -68,9 +68,9 @@ pub enum PreviewError {
         which: Which,
         /// Name and version of the chart.
         chart: String,
-        /// Why.
+        /// Why. In a box, or every result would be as large as helm's longest refusal.
         #[source]
-        source: HelmError,
+        source: Box<HelmError>,
     },
     /// The archives cannot be laid down for helm.
     #[error("cannot write {path:?} for helm")]

@@ -273,7 +273,7 @@ fn refusal(error: HelmError, which: Which, chart: PreviewChart<'_>, given: &Valu
     let stderr = match &error {
         HelmError::Failed { stderr_tail, .. } => stderr_tail,
         HelmError::NotFound { path } => return PreviewError::NoHelm { path: path.clone() },
-        _ => return PreviewError::Helm { which, chart: name, source: error },
+        _ => return PreviewError::Helm { which, chart: name, source: Box::new(error) },
     };
     match words::read(stderr, &chart.archive.metadata.name, given) {
         Refusal::Schema(keys) => PreviewError::Schema { which, chart: name, keys },

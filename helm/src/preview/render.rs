@@ -37,7 +37,7 @@ impl Renderer {
     ) -> Result<Self, PreviewError> {
         let absent = |source, chart: PreviewChart<'_>| match source {
             HelmError::NotFound { path } => PreviewError::NoHelm { path },
-            source => PreviewError::Helm { which: Which::Old, chart: chart.name(), source },
+            source => PreviewError::Helm { which: Which::Old, chart: chart.name(), source: Box::new(source) },
         };
         helm.prepare().await.map_err(|source| absent(source, old))?;
         let work = helm.home.join("work");

@@ -110,7 +110,8 @@ impl Classing {
     ) -> BTreeMap<usize, Moved> {
         let keys = Arc::clone(&self.keys);
         let mut tasks = JoinSet::new();
-        let (mut found, mut proofs): (BTreeMap<usize, Vec<(Guess, Option<bool>)>>, usize) = (BTreeMap::new(), 0);
+        let mut found: BTreeMap<usize, Vec<(Guess, Option<bool>)>> = BTreeMap::new();
+        let mut proofs = 0;
         for index in dead {
             let (Some(key), Some(before)) = (keys.get(*index), old_effects.get(index)) else { continue };
             let was_default = is_default(&key.given, get(&was.defaults, &key.path));
@@ -167,13 +168,11 @@ fn best(guesses: Vec<(Guess, Option<bool>)>) -> Option<Moved> {
     })
 }
 
+/// Work that ends with the objects that each of some keys changes.
+type LeftOut<'a> = Pin<Box<dyn Future<Output = Vec<(usize, BTreeSet<String>)>> + Send + 'a>>;
+
 /// Leaves out all these keys at once; where that changes something, each half of them.
-fn left_out<'a>(
-    trials: &'a Trials,
-    bench: &'a Bench,
-    keys: &'a [Key],
-    group: Vec<usize>,
-) -> Pin<Box<dyn Future<Output = Vec<(usize, BTreeSet<String>)>> + Send + 'a>> {
+fn left_out<'a>(trials: &'a Trials, bench: &'a Bench, keys: &'a [Key], group: Vec<usize>) -> LeftOut<'a> {
     Box::pin(async move {
         let paths = || group.iter().filter_map(|index| keys.get(*index)).map(|key| &key.path);
         let Some(objects) = trials.run(bench, || Some(without(&trials.merged, paths()))).await else { return Vec::new() };
