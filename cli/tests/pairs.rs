@@ -5,6 +5,8 @@
 //! code. A `Gap:` in a point says where the text still falls short of it. `UPDATE_EXPECT=1 cargo test -p groundswell --test pairs`
 //! writes it anew: read it against the point before you commit it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
