@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use groundswell_change::summarise;
 use groundswell_change::summary::{Level, NotChecked, SectionId, Summary};
 use groundswell_helm::capability;
-use groundswell_helm::preview::{Preview, PreviewError, PreviewOptions, PreviewTarget, Progress, Progressed};
+use groundswell_helm::preview::{Preview, PreviewError, PreviewOptions, PreviewTarget, Progress, Progressed, Which};
 use groundswell_helm::runner::{Cluster, Control, Helm, HelmError, ReleaseName};
 use std::future::Future;
 use std::io::IsTerminal;
@@ -210,6 +210,10 @@ fn seconds(time: Duration) -> String {
 fn refused(error: PreviewError) -> Failure {
     match error {
         PreviewError::NoHelm { path } => given::no_helm(&path, "it was there a moment ago"),
+        // What the new version refuses now it refuses in the upgrade too.
+        PreviewError::Schema { which: Which::New, .. } | PreviewError::DoesNotRender { which: Which::New, .. } => {
+            Failure::new(Exit::Blocked, "blocked: helm would refuse the upgrade, and there is nothing to compare", chain(&error), "")
+        }
         other => Failure::error("there is no comparison", chain(&other), ""),
     }
 }
