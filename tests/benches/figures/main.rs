@@ -2,6 +2,7 @@
 
 mod agents;
 mod cpu;
+mod diff;
 mod fleet;
 mod handshake;
 mod pki;
@@ -16,7 +17,8 @@ use anyhow::{Context as _, Result};
 
 type Bench = (&'static str, fn() -> Result<()>);
 
-const BENCHES: &[Bench] = &[("planner", planner::run), ("store", store::run), ("handshake", handshake::run), ("sessions", sessions::run)];
+const BENCHES: &[Bench] =
+    &[("planner", planner::run), ("store", store::run), ("handshake", handshake::run), ("sessions", sessions::run), ("diff", diff::run)];
 
 /// The first argument of the process that plays the agents: this program, started by itself.
 const AGENTS: &str = "play-agents";

@@ -113,7 +113,7 @@ impl Drop for Server {
 }
 
 /// The folder with our programs: release, else debug.
-fn programs() -> Result<PathBuf> {
+pub(crate) fn programs() -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let target = here.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file()).context("not in a target folder of cargo")?;
     let has_all = |folder: &PathBuf| folder.join("groundswell-server").is_file() && folder.join("groundswell").is_file();
