@@ -10,6 +10,7 @@ mod rename;
 pub(crate) mod scalar;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod walk;
 
 use std::borrow::Cow;

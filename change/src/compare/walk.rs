@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::align::{Row, align};
 use super::labels::Versions;
 use super::list::{Layout, is_edit, layout};
-use super::{Change, Step, mask, scalar};
+use super::{Change, Step, mask, scalar, variables};
 use crate::summary::NoiseKind;
 use crate::table::defaults::{is_default, pod_part};
 
@@ -227,13 +227,26 @@ impl Walk<'_> {
             self.at(Step::Item(name.clone()), |walk| walk.change(Some(&old[at]), None));
         }
         if !order.is_sorted() {
+            let uses = if self.keys().last() == Some(&"env") { variables::turned(old, new) } else { Vec::new() };
             if ordered {
                 let names = |names: &[String]| Value::Array(names.iter().cloned().map(Value::String).collect());
                 self.change(Some(&names(was)), Some(&names(is)));
-            } else {
+            } else if uses.is_empty() {
                 self.noise(NoiseKind::Order);
             }
+            for one in uses {
+                self.turned(one);
+            }
         }
+    }
+
+    /// The value of a variable is what it says as long as the one that it names stands behind it: told by their order, since the
+    /// values may be secret.
+    fn turned(&mut self, variables::Turned { variable, other, was_before }: variables::Turned) {
+        let order = |first: &str, second: &str| Value::from(vec![first, second]);
+        let (straight, round) = (order(&other, &variable), order(&variable, &other));
+        let (before, after) = if was_before { (straight, round) } else { (round, straight) };
+        self.at(Step::Item(variable), |walk| walk.change(Some(&before), Some(&after)));
     }
 
     /// Items without order: what both have is taken away, and what is left is told.

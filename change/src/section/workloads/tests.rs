@@ -37,6 +37,18 @@ fn why_pods_restart() {
 }
 
 #[test]
+fn a_variable_that_no_longer_finds_the_one_that_it_names() {
+    let pods = |env: &str| workload("Deployment", "", &containers(&format!("{{name: a, env: [{env}]}}")));
+    let (a, b, c) = ("{name: A, value: '1'}", "{name: B, value: $(A)}", "{name: C, value: '1'}");
+    let of = |names: [&str; 3]| pods(&names.join(", "));
+    insta::assert_snapshot!(says(items, &of([a, b, c]), &of([c, b, a])), @r#"
+    know pods-restart Deployment/ns/x: its pods restart: environment of a (B: $(A) now stands after it)
+        spec.template.spec.containers[a].env[B]: ["A","B"] to ["B","A"]
+    "#);
+    assert_eq!(says(items, &of([a, b, c]), &of([c, a, b])), "", "mere order");
+}
+
+#[test]
 fn a_label_alone_is_said_to_be_the_reason() {
     let pods = |version: &str| workload("Deployment", "", &format!("{{metadata: {{labels: {{chart: demo-{version}}}}}}}"));
     assert!(

@@ -31,7 +31,11 @@ pub(super) fn reasons<'c>(changes: impl Iterator<Item = &'c Change>, below: usiz
     let mut all: BTreeMap<Why, Vec<String>> = BTreeMap::new();
     for change in changes {
         let (why, name) = why(&change.path, below);
-        let name = if why.what == "image" { tags(change).or(name) } else { name };
+        let name = match why.what {
+            "image" => tags(change).or(name),
+            "environment" => turned(change).or(name),
+            _ => name,
+        };
         let names = all.entry(why).or_default();
         if let Some(name) = name
             && !names.contains(&name)
@@ -131,6 +135,18 @@ fn tags(change: &Change) -> Option<String> {
     let (old, was) = split(before);
     let (new, is) = split(after);
     Some(if old == new { format!("{was} to {is}") } else { format!("{before} to {after}") })
+}
+
+/// `B: $(A) now stands after it`, when nothing but the order of two variables changes.
+fn turned(change: &Change) -> Option<String> {
+    let Some(Step::Item(variable)) = change.path.last() else { return None };
+    let after = change.after.as_ref()?.as_array()?;
+    let [first, second] = after.as_slice() else { return None };
+    let (first, second) = (first.as_str()?, second.as_str()?);
+    change.before.as_ref()?.is_array().then(|| {
+        let (other, side) = if first == variable { (second, "after") } else { (first, "before") };
+        format!("{variable}: $({other}) now stands {side} it")
+    })
 }
 
 /// Name and tag or digest of an image.
