@@ -85,8 +85,10 @@ fn unbound(before: &[Seen<'_>], after: &[Seen<'_>], held: &BTreeMap<Subject, Hel
         let is = grant::rights(role.value());
         let fresh: Vec<&Right> = is.iter().filter(|right| !was.iter().any(|one| one.covers(right))).collect();
         if !fresh.is_empty() {
-            let what = format!("whoever is bound to it may now {}; the chart itself binds it to nobody", said(&phrases(&fresh)));
-            items.push(super::read::claim("rbac-unbound", Weight::Know, what, &[*role]));
+            let wild = fresh.iter().any(|right| Danger::of(right) == Danger::Wildcard);
+            let (weight, more) = if wild { (Weight::Look, Danger::Wildcard.said()) } else { (Weight::Know, "") };
+            let what = format!("whoever is bound to it may now {}{more}; the chart itself binds it to nobody", said(&phrases(&fresh)));
+            items.push(super::read::claim("rbac-unbound", weight, what, &[*role]));
         }
     }
     items

@@ -74,6 +74,7 @@ fn who_is_new_and_roles_of_others() {
         role("ClusterRole", &rules).replace("{name: op}", "{name: op, labels: {rbac.authorization.k8s.io/aggregate-to-view: 'true'}}");
     insta::assert_snapshot!(says(super::items, "", &aggregate), @"look rbac-grows ClusterRole/op: whoever has the role view may now get pods in every namespace");
     insta::assert_snapshot!(says(super::items, "", &role("ClusterRole", &rules)), @"know rbac-unbound ClusterRole/op: whoever is bound to it may now get pods; the chart itself binds it to nobody");
+    insta::assert_snapshot!(says(super::items, "", &role("ClusterRole", &rule("'*'", "'*'", "'*'"))), @"look rbac-unbound ClusterRole/op: whoever is bound to it may now do anything with all resources of any group, a wildcard; the chart itself binds it to nobody");
 }
 
 #[test]
