@@ -13,6 +13,8 @@ const FEW_REASONS: usize = 4;
 
 /// Code of a workload whose pods are replaced.
 pub(crate) const RESTART: &str = "pods-restart";
+/// Code of a workload that is in the new version no more.
+pub(crate) const GONE: &str = "workload-removed";
 
 /// Blockers that a step of the same summary removes.
 const HAS_STEP: [&str; 2] = ["immutable-field", "installed-unserved-api"];
@@ -35,7 +37,7 @@ pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdi
         Level::Blocked => blocked(&stops, steps),
         Level::Steps => format!("{}{}{}.", capital(&plan(steps)), restarts(sections), decisions(sections)),
         Level::OneStep => format!("One step: a plain upgrade does it{}{}.", restarts(sections), decisions(sections)),
-        Level::Nothing => "Nothing of substance changes.".to_owned(),
+        Level::Nothing => nothing(sections),
     };
     Verdict { level, line, reasons: reasons(sections), not_checked: not_checked(input) }
 }
@@ -99,16 +101,43 @@ fn phrase(code: &str, items: &[&Item]) -> String {
     }
 }
 
+/// What becomes of pods, of those that go with their workload too.
 fn restarts(sections: &[Section]) -> String {
-    let count: usize = of(sections, SectionId::Workloads).iter().filter(|item| item.code == RESTART).map(objects).sum();
-    match count {
-        0 => "; no pod restarts".to_owned(),
-        1 => "; 1 workload restarts".to_owned(),
-        n => format!("; {n} workloads restart"),
+    let workloads = of(sections, SectionId::Workloads);
+    let count: usize = workloads.iter().filter(|item| item.code == RESTART).map(objects).sum();
+    // One that is kept weighs less. Autoscalers and budgets stand there too, and have no pods.
+    let goes = |item: &&Item| {
+        let kind = item.object.as_ref().map_or("", |object| object.kind.as_str());
+        item.code == GONE && item.weight < Weight::Know && !matches!(kind, "HorizontalPodAutoscaler" | "PodDisruptionBudget")
+    };
+    let gone: usize = workloads.iter().filter(goes).map(objects).sum();
+    let its_names_are_kept = of(sections, SectionId::Steps).iter().any(|item| item.code == "keep-names");
+    let unless = if its_names_are_kept { " unless the names are kept" } else { "" };
+    let rest = match count {
+        0 => "no pod restarts".to_owned(),
+        1 => "1 workload restarts".to_owned(),
+        n => format!("{n} workloads restart"),
+    };
+    match (gone, count) {
+        (0, _) => format!("; {rest}"),
+        (1, 0) => format!("; 1 workload goes with its pods{unless}, no other pod restarts"),
+        (n, 0) => format!("; {n} workloads go with their pods{unless}, no other pod restarts"),
+        (1, _) => format!("; {rest}, 1 goes with its pods{unless}"),
+        (n, _) => format!("; {rest}, {n} go with their pods{unless}"),
     }
 }
 
-fn capital(text: &str) -> String {
+/// Equal renders do not show what the authors ask for between the versions.
+fn nothing(sections: &[Section]) -> String {
+    match of(sections, SectionId::Notes).iter().filter(|item| item.code == "note").count() {
+        0 => "Nothing of substance changes.".to_owned(),
+        1 => "Nothing of substance changes in the renders; there is 1 upgrade note to read.".to_owned(),
+        n => format!("Nothing of substance changes in the renders; there are {n} upgrade notes to read."),
+    }
+}
+
+/// With a capital at its beginning.
+pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
@@ -191,9 +220,15 @@ fn not_checked(input: &Input) -> Vec<NotChecked> {
     } else if untried > 0 {
         add("what becomes of all your values", format!("there was no time to try {untried} of your keys"), "");
     }
-    let random = input.old.random.len() + input.new.random.len();
-    if random > 0 {
-        add("fields that are random", format!("{random} fields differ between two renders of one version, and are left out"), "");
+    // A field that is random in both versions is one field.
+    let random: BTreeSet<(&str, &str)> =
+        input.old.random.iter().chain(&input.new.random).map(|field| (field.object.as_str(), field.path.as_str())).collect();
+    let differ = match random.len() {
+        1 => "1 field differs between two renders of one version, and is left out".to_owned(),
+        n => format!("{n} fields differ between two renders of one version, and are left out"),
+    };
+    if !random.is_empty() {
+        add("fields that are random", differ, "");
     }
     if input.new.record_bytes.is_none() {
         add("the size of the release record", "it was not estimated".to_owned(), "");
@@ -210,6 +245,7 @@ fn not_checked(input: &Input) -> Vec<NotChecked> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::RandomField;
     use crate::summary::{Evidence, ObjectRef, Provenance};
 
     fn item(code: &str, weight: Weight, what: &str, name: Option<(&str, &str)>) -> Item {
@@ -228,7 +264,9 @@ mod tests {
 
     #[test]
     fn lines() {
-        let restart = || section(SectionId::Workloads, vec![item(RESTART, Weight::Look, "image", Some(("Deployment", "x")))]);
+        let restarting = || item(RESTART, Weight::Look, "image", Some(("Deployment", "x")));
+        let restart = || section(SectionId::Workloads, vec![restarting()]);
+        let gone = |kind, weight| item(GONE, weight, "goes", Some((kind, "y")));
         let fixed = || item("immutable-field", Weight::Stop, "spec.selector cannot be changed", Some(("DaemonSet", "x")));
         let recreate = || item("recreate", Weight::Act, "Delete it.", Some(("DaemonSet", "x")));
         let crds = || item("apply-crds", Weight::Act, "Apply.", Some(("CustomResourceDefinition", "a")));
@@ -236,6 +274,36 @@ mod tests {
             (vec![], false, Level::Nothing, "Nothing of substance changes."),
             (vec![], true, Level::OneStep, "One step: a plain upgrade does it; no pod restarts."),
             (vec![restart()], true, Level::OneStep, "One step: a plain upgrade does it; 1 workload restarts."),
+            (
+                vec![section(SectionId::Workloads, vec![gone("Deployment", Weight::Look), gone("HorizontalPodAutoscaler", Weight::Look)])],
+                true,
+                Level::OneStep,
+                "One step: a plain upgrade does it; 1 workload goes with its pods, no other pod restarts.",
+            ),
+            (
+                vec![section(SectionId::Workloads, vec![gone("Deployment", Weight::Know)])],
+                true,
+                Level::OneStep,
+                "One step: a plain upgrade does it; no pod restarts.",
+            ),
+            (
+                vec![
+                    section(SectionId::Steps, vec![item("keep-names", Weight::Act, "Set it.", None)]),
+                    section(SectionId::Workloads, vec![restarting(), gone("Deployment", Weight::Look), gone("StatefulSet", Weight::Look)]),
+                ],
+                true,
+                Level::Steps,
+                "1 step: keep the old names by a value; 1 workload restarts, 2 go with their pods unless the names are kept.",
+            ),
+            (
+                vec![section(
+                    SectionId::Notes,
+                    vec![item("note", Weight::Look, "2.0", None), item("note-changes", Weight::Know, "3.0", None)],
+                )],
+                false,
+                Level::Nothing,
+                "Nothing of substance changes in the renders; there is 1 upgrade note to read.",
+            ),
             (vec![section(SectionId::Steps, vec![crds()]), restart()], true, Level::Steps, "1 step: apply 1 CRD; 1 workload restarts."),
             (
                 vec![section(SectionId::Blockers, vec![fixed()]), section(SectionId::Steps, vec![crds(), recreate()])],
@@ -264,6 +332,21 @@ mod tests {
         assert_eq!(verdict.reasons.len(), 7);
         assert_eq!(verdict.reasons.first().map(String::as_str), Some("Service/ns/x: stop"));
         assert_eq!(verdict.reasons.last().map(String::as_str), Some("and 4 more"));
+    }
+
+    #[test]
+    fn a_field_that_is_random_in_both_versions_is_one() {
+        let field = |path: &str| RandomField { object: "Secret/ns/x".to_owned(), path: path.to_owned() };
+        let mut input = Input::default();
+        let said = |input: &Input| {
+            let found = judge(&[], input, false).not_checked.into_iter().find(|one| one.what == "fields that are random");
+            found.map(|one| one.why).unwrap_or_default()
+        };
+        assert_eq!(said(&input), "");
+        (input.old.random, input.new.random) = (vec![field("data.a")], vec![field("data.a")]);
+        assert!(said(&input).starts_with("1 field differs"), "{}", said(&input));
+        input.new.random.push(field("data.b"));
+        assert!(said(&input).starts_with("2 fields differ"), "{}", said(&input));
     }
 
     #[test]

@@ -19,23 +19,35 @@ enum Reads {
     AtStart,
 }
 
-pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
-    let changed: BTreeSet<(&str, &str, &str)> = context
-        .objects
-        .pairs
-        .iter()
+/// ConfigMaps and Secrets with another content: kind, namespace, name.
+pub(super) type Changed<'c> = BTreeSet<(&'c str, &'c str, &'c str)>;
+
+pub(super) fn changed<'c>(context: &'c Context<'_>) -> Changed<'c> {
+    let pairs = context.objects.pairs.iter();
+    pairs
         .filter(|pair| matches!(pair.object.kind.as_str(), "ConfigMap" | "Secret") && pair.object.group.is_empty())
         .filter(|pair| pair.changes.iter().any(|change| ["data", "stringData", "binaryData"].iter().any(|key| change.under(&[key]))))
         .map(|pair| (pair.object.kind.as_str(), pair.object.namespace.as_str(), pair.object.name.as_str()))
-        .collect();
+        .collect()
+}
+
+/// Those of them that the pods of this workload read, as people name them.
+pub(super) fn changed_under(pair: &Pair<'_>, changed: &Changed<'_>) -> Vec<String> {
+    let read = reads(&template(&pair.new.value)["spec"]);
+    let hit = |(kind, name): &(&str, &str)| changed.contains(&(*kind, pair.object.namespace.as_str(), *name));
+    let named: BTreeSet<(&str, &str)> = read.into_iter().map(|(kind, name, _)| (kind, name)).collect();
+    named.into_iter().filter(hit).map(|(kind, name)| format!("{kind} {name}")).collect()
+}
+
+pub(super) fn items(context: &Context<'_>, changed: &Changed<'_>) -> Vec<Item> {
     let lasting =
         |pair: &&Pair<'_>| matches!(pair.object.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet") && is_workload(&pair.object);
     let resting =
         context.objects.pairs.iter().filter(lasting).filter(|pair| !pair.changes.iter().any(|change| change.under(&["spec", "template"])));
-    resting.filter_map(|pair| one(pair, &changed)).collect()
+    resting.filter_map(|pair| one(pair, changed)).collect()
 }
 
-fn one(pair: &Pair<'_>, changed: &BTreeSet<(&str, &str, &str)>) -> Option<Item> {
+fn one(pair: &Pair<'_>, changed: &Changed<'_>) -> Option<Item> {
     let spec = &template(&pair.new.value)["spec"];
     let mut read = reads(spec);
     read.retain(|(kind, name, _)| changed.contains(&(*kind, pair.object.namespace.as_str(), *name)));

@@ -16,21 +16,23 @@ use super::Context;
 use super::read::{Seen, about, claim, finish};
 use crate::compare::{Pair, Single};
 use crate::summary::{Item, ObjectRef, Weight};
+use crate::verdict::GONE;
 
 /// Kinds that run pods.
 const KINDS: [&str; 7] = ["CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"];
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items = Vec::new();
+    let changed = config::changed(context);
     for pair in context.objects.pairs.iter().filter(|pair| is_workload(&pair.object)) {
-        items.extend(restart::item(pair));
+        items.extend(restart::item(pair, &config::changed_under(pair, &changed)));
         items.extend(scale::items(context, pair));
         items.extend(resources::item(pair));
         items.extend(power::item(&pair.object, Some(&pair.old.value), pair.new));
     }
     items.extend(operated::items(context));
     items.extend(come_and_go(context));
-    items.extend(config::items(context));
+    items.extend(config::items(context, &changed));
     items.extend(scale::disruption(context));
     finish(together(items))
 }
@@ -67,7 +69,7 @@ fn come_and_go(context: &Context<'_>) -> Vec<Item> {
         let what =
             if kept { "is no more part of the chart, and stays in the cluster: it says so itself" } else { "goes, and its pods with it" };
         let what = if is_workload(one.object) || kept || operated::is_operated(one.object) { what } else { "goes" };
-        items.push(claim("workload-removed", if kept { Weight::Know } else { Weight::Look }, what, &[one]));
+        items.push(claim(GONE, if kept { Weight::Know } else { Weight::Look }, what, &[one]));
     }
     items
 }

@@ -12,7 +12,8 @@ use crate::verdict::RESTART;
 const TEMPLATE: [&str; 2] = ["spec", "template"];
 const CRON_TEMPLATE: [&str; 4] = ["spec", "jobTemplate", "spec", "template"];
 
-pub(super) fn item(pair: &Pair<'_>) -> Option<Item> {
+/// `configs`: what the pods read and that changes too.
+pub(super) fn item(pair: &Pair<'_>, configs: &[String]) -> Option<Item> {
     let kind = pair.object.kind.as_str();
     let below: &[&str] = match kind {
         "CronJob" => &CRON_TEMPLATE,
@@ -24,7 +25,7 @@ pub(super) fn item(pair: &Pair<'_>) -> Option<Item> {
     if changes.is_empty() {
         return None;
     }
-    let found = reasons(changes.iter().copied(), below.len());
+    let found = reasons(changes.iter().copied(), below.len(), configs);
     let because = and(&found.phrases);
     let value = &pair.new.value;
     let detail = lines(changes.iter().copied());

@@ -49,6 +49,25 @@ fn a_variable_that_no_longer_finds_the_one_that_it_names() {
 }
 
 #[test]
+fn what_a_checksum_stands_for() {
+    let map = |name: &str, n: u8| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{a: '{n}'}}");
+    let pods = |n: u8| {
+        workload(
+            "Deployment",
+            "",
+            &format!(
+                "{{metadata: {{annotations: {{checksum/config: '{n}'}}}}, spec: {{containers: [{{name: a, envFrom: [{{configMapRef: {{name: read}}}}]}}]}}}}"
+            ),
+        )
+    };
+    let all = |n: u8, read: u8| [map("read", read), map("other", n), pods(n)].join("\n---\n");
+    let page = says(items, &all(1, 1), &all(2, 2));
+    assert!(page.contains("its pods restart: ConfigMap read (checksum/config)\n"), "{page}");
+    let page = says(items, &all(1, 1), &all(2, 1));
+    assert!(page.contains("its pods restart: configuration (checksum/config)\n"), "nothing that they read: {page}");
+}
+
+#[test]
 fn a_label_alone_is_said_to_be_the_reason() {
     let pods = |version: &str| workload("Deployment", "", &format!("{{metadata: {{labels: {{chart: demo-{version}}}}}}}"));
     assert!(

@@ -26,8 +26,9 @@ pub(super) struct Reasons {
     pub(super) only_labels: bool,
 }
 
-/// Sorts the changes below a pod template into phrases. `below` are the keys of the template.
-pub(super) fn reasons<'c>(changes: impl Iterator<Item = &'c Change>, below: usize) -> Reasons {
+/// Sorts the changes below a pod template into phrases. `below` are the keys of the template; `configs` is what the pods read and
+/// that changes too, which is what a checksum stands for.
+pub(super) fn reasons<'c>(changes: impl Iterator<Item = &'c Change>, below: usize, configs: &[String]) -> Reasons {
     let mut all: BTreeMap<Why, Vec<String>> = BTreeMap::new();
     for change in changes {
         let (why, name) = why(&change.path, below);
@@ -44,11 +45,12 @@ pub(super) fn reasons<'c>(changes: impl Iterator<Item = &'c Change>, below: usiz
         }
     }
     let only_labels = !all.is_empty() && all.keys().all(|why| matches!(why.what, "label" | "annotation"));
-    Reasons { phrases: all.iter().map(|(why, names)| phrase(why, names)).collect(), only_labels }
+    Reasons { phrases: all.iter().map(|(why, names)| phrase(why, names, configs)).collect(), only_labels }
 }
 
-fn phrase(why: &Why, names: &[String]) -> String {
+fn phrase(why: &Why, names: &[String], configs: &[String]) -> String {
     let mut text = match (why.what, names.len()) {
+        ("configuration", _) if !configs.is_empty() => few(configs, 3),
         ("label", 2..) => "labels".to_owned(),
         ("annotation", 2..) => "annotations".to_owned(),
         (what, _) => what.to_owned(),
