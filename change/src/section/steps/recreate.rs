@@ -6,6 +6,7 @@ use super::super::blockers::fixed::Stuck;
 use super::super::read::{at, list, text};
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 use crate::table::immutable::stored_selector;
+use crate::verdict::capital;
 
 /// Steps around the upgrade for one object.
 pub(super) struct Steps {
@@ -44,15 +45,19 @@ pub(super) fn steps(stuck: &Stuck<'_>) -> Steps {
     let fields: Vec<&str> = stuck.fields.iter().map(|field| field.path.as_str()).collect();
     let from = || Provenance::new(Evidence::Table, stuck.new.source.clone());
     let delete = command("delete", stuck.object);
+    let mut costs = way.costs;
     let mut item = match &way.instead {
         Some(instead) => Item::new("keep-field", Weight::Act, format!("{} cannot be changed: {instead}", fields.join(", ")), from()),
         None => {
-            let what = format!("Delete it before the upgrade, which makes it anew: {} cannot be changed.", fields.join(", "));
+            // What it costs is part of the decision, and no detail.
+            let cost = if costs.is_empty() { String::new() } else { costs.remove(0) };
+            let what =
+                format!("Delete it before the upgrade, which makes it anew: {} cannot be changed. {}.", fields.join(", "), capital(&cost));
             let orphan = if way.orphan { " --cascade=orphan" } else { "" };
             Item::new("recreate", Weight::Act, what, from()).next(format!("{delete}{orphan}"))
         }
     };
-    item = item.about(stuck.object.clone()).detail(way.costs);
+    item = item.about(stuck.object.clone()).detail(costs);
     let clean = way.clean.map(|(resource, selector)| {
         let what = format!("Afterwards delete what the old {} left running: the new one does not adopt it.", stuck.object.kind);
         let command = format!("kubectl delete {resource} --namespace {} --selector {}", word(&stuck.object.namespace), word(&selector));
@@ -120,9 +125,9 @@ fn of_pods(stuck: &Stuck<'_>, left: &'static str) -> Way {
     match (selects(new, labels(old)), selects(old, labels(new))) {
         (Some(true), _) => Way::orphan("its pods run on and are adopted by the new one, which then replaces them"),
         (Some(false), Some(false)) => {
-            let mut way = Way::orphan("its pods run on beside the new ones until they are deleted by hand");
-            way.clean = stored_selector(old).and_then(|selector| selector_text(&selector)).map(|text| (left, text));
-            way
+            let clean = stored_selector(old).and_then(|selector| selector_text(&selector)).map(|text| (left, text));
+            let until = if clean.is_some() { "the step after the upgrade deletes them" } else { "they are deleted by hand" };
+            Way { clean, ..Way::orphan(&format!("its pods run on beside the new ones until {until}")) }
         }
         _ => plain_delete("old and new pods cannot be told apart by their labels"),
     }

@@ -17,8 +17,7 @@ fn workload(kind: &str, selector: &str, labels: &str, spec: &str) -> String {
 fn a_selector_changed_and_the_new_one_adopts() {
     let page = says(items, &workload("Deployment", "a: b, c: d", "a: b, c: d", ""), &workload("Deployment", "a: b", "a: b, c: e", ""));
     insta::assert_snapshot!(page, @r"
-    ACT recreate Deployment/ns/x: Delete it before the upgrade, which makes it anew: spec.selector cannot be changed.
-        its pods run on and are adopted by the new one, which then replaces them
+    ACT recreate Deployment/ns/x: Delete it before the upgrade, which makes it anew: spec.selector cannot be changed. Its pods run on and are adopted by the new one, which then replaces them.
         -> kubectl delete deployment.apps x --namespace ns --cascade=orphan
     ");
 }
@@ -27,8 +26,7 @@ fn a_selector_changed_and_the_new_one_adopts() {
 fn a_selector_changed_and_the_old_pods_stay() {
     let page = says(items, &workload("Deployment", "a: b", "a: b", ""), &workload("Deployment", "c: d", "c: d", ""));
     insta::assert_snapshot!(page, @r"
-    ACT recreate Deployment/ns/x: Delete it before the upgrade, which makes it anew: spec.selector cannot be changed.
-        its pods run on beside the new ones until they are deleted by hand
+    ACT recreate Deployment/ns/x: Delete it before the upgrade, which makes it anew: spec.selector cannot be changed. Its pods run on beside the new ones until the step after the upgrade deletes them.
         -> kubectl delete deployment.apps x --namespace ns --cascade=orphan
     ACT clean-up Deployment/ns/x: Afterwards delete what the old Deployment left running: the new one does not adopt it.
         -> kubectl delete replicasets.apps --namespace ns --selector a=b
@@ -39,7 +37,11 @@ fn a_selector_changed_and_the_old_pods_stay() {
 fn pods_that_cannot_run_side_by_side() {
     let old = workload("DaemonSet", "a: b", "a: b", "hostNetwork: true");
     let page = says(items, &old, &workload("DaemonSet", "c: d", "c: d", "hostNetwork: true"));
-    assert!(page.contains("hold ports of their nodes") && page.contains("-> kubectl delete daemonset.apps x --namespace ns\n"), "{page}");
+    assert!(
+        page.contains("Its pods stop until the upgrade has made it anew: they hold ports of their nodes")
+            && page.contains("-> kubectl delete daemonset.apps x --namespace ns\n"),
+        "{page}"
+    );
     let old = workload("Deployment", "a: b", "a: b", "volumes: [{name: d, persistentVolumeClaim: {claimName: d}}]");
     assert!(says(items, &old, &workload("Deployment", "c: d", "c: d", "")).contains("they hold a volume"));
     let old = workload("Deployment", "a: b", "a: b", "");
