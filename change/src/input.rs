@@ -17,7 +17,8 @@ pub struct Side {
     pub defaults: Value,
     /// README, UPGRADE, CHANGELOG and the like, and rendered NOTES, for the notes of the versions that are crossed.
     pub texts: Vec<Text>,
-    /// Fields that differed between two renders of this side. They are taken out of `objects` and `hooks` already.
+    /// Fields that differed between two renders of this side. In `objects` and `hooks` a fixed text, `(random)`, stands in their place,
+    /// so that those of both sides are equal, and one that becomes random or ceases to be so is still seen.
     pub random: Vec<RandomField>,
     /// Estimated bytes of Helm's release Secret; `None` when it was not estimated.
     pub record_bytes: Option<u64>,
