@@ -6,6 +6,7 @@ mod record;
 pub(super) mod served;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use super::Context;
 use super::read::{Seen, about, finish};
@@ -15,6 +16,7 @@ use crate::summary::{Evidence, Item, Provenance, Weight};
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items = kubernetes::items(context.input);
     items.extend(served::items(context));
+    items.extend(versions::items(context));
     items.extend(fixed::items(context));
     items.extend(record::items(context.input));
     items.extend(twice(context));

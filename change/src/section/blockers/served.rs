@@ -60,7 +60,7 @@ impl<'a> Served<'a> {
 }
 
 /// `group/version` of a CRD, each that it serves.
-fn versions_of(crd: &Rendered) -> Vec<String> {
+pub(super) fn versions_of(crd: &Rendered) -> Vec<String> {
     if text(&crd.value, "kind") != "CustomResourceDefinition" {
         return Vec::new();
     }
@@ -146,7 +146,7 @@ fn by_api<'c>(objects: impl Iterator<Item = Seen<'c>>) -> BTreeMap<(&'c str, &'c
 }
 
 /// Hooks that an upgrade runs.
-fn upgrade_hooks<'c>(context: &'c Context<'_>) -> impl Iterator<Item = Seen<'c>> {
+pub(super) fn upgrade_hooks<'c>(context: &'c Context<'_>) -> impl Iterator<Item = Seen<'c>> {
     let runs = |seen: &Seen<'_>| annotation(seen.value(), "helm.sh/hook").is_some_and(|events| events.contains("upgrade"));
     news(context.hooks).into_iter().filter(runs)
 }

@@ -184,3 +184,30 @@ fn an_object_that_is_there_twice() {
     assert!(says(items, "", &two).starts_with("STOP duplicate-object ConfigMap/ns/x:"));
     assert!(says(items, &map("b"), &two).starts_with("look duplicate-object ConfigMap/ns/x:"));
 }
+
+fn lamps(folder: &str, served: &str) -> String {
+    format!(
+        "# {folder}/\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: lamps.demo.io}}\nspec: {{group: demo.io, \
+         names: {{kind: Lamp}}, versions: [{{name: v1, served: {served}}}, {{name: v2, served: true}}]}}"
+    )
+}
+
+#[test]
+fn objects_of_a_version_that_the_new_crd_serves_no_more() {
+    let both = |folder: &str, served: &str, api: &str| [lamps(folder, served), object(api, "Lamp", "")].join("\n---\n");
+    let page = |folder: &str, old: &str, new: &str| says(items, &both(folder, "true", old), &both(folder, "false", new));
+    insta::assert_snapshot!(page("crds", "demo.io/v1", "demo.io/v1"), @r"
+    STOP crd-version-used Lamp/ns/x: is demo.io/v1 Lamp, and the new CRD lamps.demo.io serves only v2: the cluster refuses it
+        -> look for a value, or a newer chart, that makes it demo.io/v2
+    ");
+    insta::assert_snapshot!(page("crds", "demo.io/v1", "demo.io/v2"), @r"
+    STOP crd-version-used Lamp/ns/x: is demo.io/v1 Lamp in the installed release, and the new CRD lamps.demo.io serves only v2; Helm reads the installed manifest first and fails
+        -> apply the CRD with v1 still served (served: true), upgrade, and then apply it as the chart has it
+    ");
+    insta::assert_snapshot!(page("templates", "demo.io/v1", "demo.io/v2"), @r"
+    ACT crd-version-used Lamp/ns/x: is demo.io/v1 Lamp in the installed release, and the new CRD lamps.demo.io serves only v2: after the upgrade there is no way back to the old version
+        -> make sure that nothing else uses the old version of the API
+    ");
+    assert_eq!(page("crds", "demo.io/v2", "demo.io/v2"), "");
+    assert_eq!(says(items, &both("crds", "true", "demo.io/v1"), &both("crds", "true", "demo.io/v1")), "", "still served");
+}
