@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::compare::identity::{group_of, text};
-use crate::compare::mask::{MASK, is_secret_key};
+use crate::compare::mask::{self, is_secret_key};
 use crate::input::OverrideClass;
 use crate::summary::ObjectRef;
 use crate::table::scopes::is_cluster_kind;
@@ -31,22 +31,7 @@ pub fn is_secret(keys: &[&str]) -> bool {
 /// A value of the operator as it may be shown: masked where a key on the way to it, or in it, looks like a secret's.
 #[must_use]
 pub fn shown(keys: &[&str], value: &Value) -> Value {
-    if is_secret(keys) && !matches!(value, Value::Null | Value::Bool(_)) {
-        return Value::String(MASK.to_owned());
-    }
-    match value {
-        Value::Object(map) => {
-            let named_secret = map.get("name").and_then(Value::as_str).is_some_and(is_secret_key);
-            let hidden = |key: &str| named_secret && key == "value";
-            let below = |(key, value): (&String, &Value)| {
-                let value = if hidden(key) { Value::String(MASK.to_owned()) } else { shown(&[key], value) };
-                (key.clone(), value)
-            };
-            Value::Object(map.iter().map(below).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(|item| shown(&[], item)).collect()),
-        _ => value.clone(),
-    }
+    mask::of_values(keys, value)
 }
 
 /// What is known of one key.
@@ -131,6 +116,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::compare::mask::MASK;
 
     fn facts(given: Value, old: Option<bool>, new: Option<bool>) -> Facts<'static> {
         Facts { given, old_effect: old, new_effect: new, ..Facts::default() }

@@ -70,6 +70,10 @@ pub(crate) fn masked(kind: &str, path: &[Step], value: &Value) -> Value {
     if kind == "Secret" && matches!(path.first(), Some(Step::Key(top)) if top == "data" || top == "stringData") {
         return hide_all(value);
     }
+    // What a CRD says of a field called `token` is its pattern and its bounds, and everybody may read them.
+    if kind == "CustomResourceDefinition" && matches!(path.first(), Some(Step::Key(top)) if top == "spec") {
+        return value.clone();
+    }
     // `env[DB_PASSWORD].value`: the name of the item says what it is.
     if let [.., Step::Item(name), Step::Key(last)] = path
         && last == "value"
@@ -78,6 +82,29 @@ pub(crate) fn masked(kind: &str, path: &[Step], value: &Value) -> Value {
         return hide_all(value);
     }
     mask_in(kind, path.is_empty(), key, value)
+}
+
+/// A value of a values document as it may be shown: hidden whole where a key on the way to it looks like a secret's, for charts give
+/// such keys any shape.
+pub(crate) fn of_values(keys: &[&str], value: &Value) -> Value {
+    if keys.iter().any(|key| is_secret_key(key)) && !matches!(value, Value::Null | Value::Bool(_)) {
+        return Value::String(MASK.to_owned());
+    }
+    match value {
+        Value::Object(map) => {
+            let secret_entry = map.get("name").and_then(Value::as_str).is_some_and(is_secret_key);
+            let each = |(name, value): (&String, &Value)| {
+                let hidden = secret_entry && name == "value";
+                (name.clone(), if hidden { Value::String(MASK.to_owned()) } else { of_values(&[name], value) })
+            };
+            Value::Object(map.iter().map(each).collect())
+        }
+        Value::Array(items) => {
+            let each = |at: usize| if after_secret_flag(items, at) { MASK.into() } else { of_values(&[], &items[at]) };
+            Value::Array((0..items.len()).map(each).collect())
+        }
+        leaf => mask_in("", false, keys.last().copied(), leaf),
+    }
 }
 
 fn mask_in(kind: &str, top: bool, key: Option<&str>, value: &Value) -> Value {
@@ -141,6 +168,10 @@ fn hide_all(value: &Value) -> Value {
 
 /// Text with what follows a secret's key, and what stands before the `@` of a URL, taken out.
 pub(crate) fn masked_text(text: &str) -> Cow<'_, str> {
+    // `tls.key` is a key like any other by its name.
+    if text.contains("PRIVATE KEY-----") {
+        return Cow::Borrowed(MASK);
+    }
     if !text.contains([':', '=']) {
         return Cow::Borrowed(text);
     }
@@ -236,9 +267,34 @@ mod tests {
             ("password:", "password:"),
             ("quay.io/external-secrets:1.2", "quay.io/external-secrets:1.2"),
             ("summary: token: yes or no", "summary: token: (secret)"),
+            ("-----BEGIN EC PRIVATE KEY-----\nMHcC", "(secret)"),
         ] {
             assert_eq!(masked_text(text), shown);
         }
+    }
+
+    #[test]
+    fn values_documents() {
+        let value = json!({
+            "adminPassword": "x", "existingSecret": "name", "list": [{"token": "t", "port": 1}], "keys": ["a"], "args": ["--password", "x"],
+            "credentials": {"user": "u"}, "tokens": true, "ini": "a = b\npassword = x", "env": [{"name": "API_KEY", "value": "x"}],
+        });
+        let shown = json!({
+            "adminPassword": MASK, "existingSecret": "name", "list": [{"token": MASK, "port": 1}], "keys": ["a"], "args": ["--password", MASK],
+            "credentials": MASK, "tokens": true, "ini": "a = b\npassword = (secret)", "env": [{"name": "API_KEY", "value": MASK}],
+        });
+        assert_eq!(of_values(&["grafana"], &value), shown);
+        assert_eq!(of_values(&["grafana"], &shown), shown, "it is shown by several on its way");
+        assert_eq!(of_values(&["a", "b", "apiKey"], &json!("x")), json!(MASK));
+    }
+
+    #[test]
+    fn schemas_are_no_secrets() {
+        let path = |keys: &[&str]| keys.iter().map(|key| Step::Key((*key).to_owned())).collect::<Vec<_>>();
+        let field = json!({"type": "string", "pattern": "^token: [a-z]+$", "default": {"password": "none"}});
+        let at = path(&["spec", "versions", "schema", "properties", "token"]);
+        assert_eq!(masked("CustomResourceDefinition", &at, &field), field);
+        assert_ne!(masked("Thing", &at, &field), field);
     }
 
     #[test]

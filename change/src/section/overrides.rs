@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::Context;
-use super::read::{clean, count, few, finish, masked, plain};
+use super::read::{clean, count, few, finish, plain};
+use crate::compare::mask;
 use crate::input::{OverrideClass, OverrideVerdict};
 use crate::summary::{Evidence, Item, Provenance, Weight};
 
@@ -80,7 +81,7 @@ fn one(verdict: &OverrideVerdict) -> Option<Item> {
                 .next(format!("decide whether {} is still wanted, or delete {path} from {document}", given(verdict)))
         }
         OverrideClass::NowDefault => {
-            item("override-now-default", Weight::Know, format!("{path} is what the new version does anyway ({})", given(verdict)))
+            item("override-now-default", Weight::Know, format!("{path} is what the new version does anyway{}", in_brackets(&given(verdict))))
                 .next(format!("{path} can be deleted from {document}"))
         }
         OverrideClass::NotTried | OverrideClass::Works => return None,
@@ -111,7 +112,18 @@ fn of(verdicts: &[&OverrideVerdict], class: &OverrideClass) -> Vec<String> {
 }
 
 fn in_brackets(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(" ({text})") }
+    match text {
+        "" => String::new(),
+        // It has its own.
+        mask::MASK => format!(" {text}"),
+        _ => format!(" ({text})"),
+    }
+}
+
+/// A value below this path of the documents, without its secrets.
+fn masked(path: &str, value: &Value) -> Value {
+    let keys: Vec<&str> = path.split(['.', '[', ']']).filter(|key| !key.is_empty()).collect();
+    mask::of_values(&keys, value)
 }
 
 fn shown(path: &str, value: Option<&Value>) -> Option<Value> {
@@ -191,7 +203,7 @@ mod tests {
             -> in prod.yaml, add to sidecars what you want of them
         look override-default-changed retention works, and the default that it replaces went from 10d to 15d
             -> decide whether 30d is still wanted, or delete retention from prod.yaml
-        know override-now-default adminPassword is what the new version does anyway (***)
+        know override-now-default adminPassword is what the new version does anyway (secret)
             -> adminPassword can be deleted from prod.yaml
         look override-not-tried 1 key was not tried, for lack of time: slow
             slow

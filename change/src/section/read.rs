@@ -207,31 +207,8 @@ pub(super) fn about(item: &mut Item, mut objects: Vec<ObjectRef>) {
     item.objects = if objects.len() > 1 { objects } else { Vec::new() };
 }
 
-/// Whether a key is one that holds a secret.
-pub(super) fn secret_key(key: &str) -> bool {
-    let key = key.rsplit(['.', '[']).next().unwrap_or(key).to_ascii_lowercase().replace(['-', '_', ']'], "");
-    const WORDS: [&str; 9] = ["password", "passwd", "passphrase", "token", "secret", "apikey", "privatekey", "credential", "accesskey"];
-    // `existingSecret` and `secretName` name a Secret, and their values are no secrets.
-    let names_one = key.ends_with("name") || key.ends_with("ref") || key.starts_with("existing") || key.contains("automount");
-    !names_one && (key == "key" || WORDS.iter().any(|word| key.contains(word)))
-}
-
-/// A value as it may be shown below this path: what looks like a secret is masked, at any depth.
-pub(super) fn masked(path: &str, value: &Value) -> Value {
-    if secret_key(path) && !matches!(value, Value::Null | Value::Bool(_) | Value::Object(_)) {
-        return Value::String("***".to_owned());
-    }
-    match value {
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), masked(key, value))).collect(),
-        Value::Array(items) => items.iter().map(|item| masked(path, item)).collect(),
-        other => other.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -241,15 +218,5 @@ mod tests {
         assert_eq!(few(&["a", "b", "c", "d"], 2), "a, b and 2 more");
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\n d", 40), "a [31mbc d");
         assert_eq!(clean("abcdef", 3), "abc…");
-    }
-
-    #[test]
-    fn secrets_are_masked_at_any_depth() {
-        let value = json!({"adminPassword": "x", "existingSecret": "name", "list": [{"token": "t", "port": 1}], "keys": ["a"]});
-        assert_eq!(
-            masked("grafana", &value),
-            json!({"adminPassword": "***", "existingSecret": "name", "list": [{"token": "***", "port": 1}], "keys": ["a"]})
-        );
-        assert_eq!(masked("a.b.apiKey", &json!("x")), json!("***"));
     }
 }
