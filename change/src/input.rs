@@ -43,6 +43,8 @@ pub struct Chart {
     pub subcharts: Vec<Subchart>,
     /// SHA-256 of the archive, lower-case hex; of a folder, of its reproducible packing.
     pub digest: String,
+    /// How the person named the chart, where helm understands that name too: a path, or `oci://…` with or without `:VERSION`.
+    pub reference: Option<String>,
 }
 
 /// A chart inside a chart.

@@ -38,6 +38,8 @@ fn chart(archive: &ChartArchive, values: &Value) -> Chart {
         annotations: annotations.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
         subcharts: subcharts.collect(),
         digest: archive.digest.clone(),
+        // Whoever asks knows how it was named.
+        reference: None,
     }
 }
 

@@ -8,7 +8,7 @@ use super::Context;
 use super::blockers::{fixed, served};
 use super::read::{about, count, few, finish};
 use crate::compare::compare_crds;
-use crate::input::{Input, OverrideClass, RenameTrial};
+use crate::input::{Chart, Input, OverrideClass, RenameTrial};
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
@@ -92,7 +92,6 @@ fn apply_crds(input: &Input) -> Option<Item> {
         count(all.len(), "CRD", "CRDs"),
         parts.join(", ")
     );
-    let chart = &input.new.chart;
     let source = comparison.added.first().map(|single| &single.rendered.source);
     let source = source.or_else(|| comparison.pairs.iter().find(|pair| pair.changed()).map(|pair| &pair.new.source));
     let mut item = step("apply-crds", what, Provenance::new(Evidence::Render, source.cloned().unwrap_or_default()));
@@ -102,9 +101,21 @@ fn apply_crds(input: &Input) -> Option<Item> {
     if !names.is_empty() {
         lines.push(format!("new: {}", few(&names, 8)));
     }
-    Some(item.detail(lines).next(format!(
-        "helm show crds {} --version {} | kubectl apply --server-side --force-conflicts -f -",
-        recreate::word(&chart.name),
-        recreate::word(&chart.version)
-    )))
+    let crds = format!("helm show crds {} | kubectl apply --server-side --force-conflicts -f -", named(&input.new.chart));
+    Some(item.detail(lines).next(crds))
+}
+
+/// The chart as helm takes it on a command line.
+fn named(chart: &Chart) -> String {
+    let by_version = |name: &str| format!("{} --version {}", recreate::word(name), recreate::word(&chart.version));
+    match chart.reference.as_deref() {
+        // A tag goes apart, and a digest cannot be given beside a version.
+        Some(oci) if oci.starts_with("oci://") && oci.contains('@') => recreate::word(oci),
+        Some(oci) if oci.starts_with("oci://") => {
+            let name_at = oci.rfind('/').map_or(0, |at| at + 1);
+            by_version(oci[name_at..].find(':').map_or(oci, |tag| &oci[..name_at + tag]))
+        }
+        Some(path) => recreate::path(path),
+        None => by_version(&chart.name),
+    }
 }

@@ -166,3 +166,14 @@ pub(super) fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '=' | ',' | ':' | '+');
     if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
+
+/// A path for a shell, which is to find the home folder in it and nothing else.
+pub(super) fn path(text: &str) -> String {
+    match text.strip_prefix("~/") {
+        Some("") => text.to_owned(),
+        Some(rest) => format!("~/{}", word(rest)),
+        // Without it helm would take a name for one of a repository, or for a flag.
+        None if text.starts_with(['/', '.']) => word(text),
+        None => word(&format!("./{text}")),
+    }
+}

@@ -90,6 +90,27 @@ fn crds_come_first_and_values_before_them() {
 }
 
 #[test]
+fn the_chart_is_named_as_it_was_typed() {
+    let chart = |reference: Option<&str>| Chart {
+        name: "demo".to_owned(),
+        version: "2.0.0".to_owned(),
+        reference: reference.map(str::to_owned),
+        ..Chart::default()
+    };
+    for (reference, expected) in [
+        (None, "demo --version 2.0.0"),
+        (Some("./demo"), "./demo"),
+        (Some("demo-2.0.0.tgz"), "./demo-2.0.0.tgz"),
+        (Some("~/my charts/demo"), "~/'my charts/demo'"),
+        (Some("oci://h:5000/charts/demo:2.0.0"), "oci://h:5000/charts/demo --version 2.0.0"),
+        (Some("oci://h:5000/charts/demo"), "oci://h:5000/charts/demo --version 2.0.0"),
+        (Some("oci://h/demo@sha256:01"), "'oci://h/demo@sha256:01'"),
+    ] {
+        assert_eq!(named(&chart(reference)), expected);
+    }
+}
+
+#[test]
 fn a_trial_that_saves_little_is_not_proposed() {
     let mut input = input("", "");
     input.rename = Some(RenameTrial { set: vec![("nameOverride".to_owned(), "old".to_owned())], replaced_without: 10, replaced_with: 9 });

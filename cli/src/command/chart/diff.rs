@@ -152,6 +152,7 @@ async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Out
     let both = async { tokio::try_join!(version, previewed) };
     let (version, mut previewed) = watched(both, &told, out).await?;
     previewed.input.not_checked.extend(question.not_checked.iter().cloned());
+    previewed.input.new.chart.reference = for_helm(args.second.as_ref().unwrap_or(&args.first), args.fetch.repo.as_deref());
     let compared = Instant::now();
     let summary = summarise(&previewed.input);
     let exit = show(&summary, args, out)?;
@@ -164,6 +165,15 @@ async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Out
         seconds(compared.elapsed())
     ))?;
     Ok(exit)
+}
+
+/// The name of a chart where helm takes it as it was typed.
+fn for_helm(name: &str, repo: Option<&str>) -> Option<String> {
+    match source::Place::of(name, repo) {
+        source::Place::Local(_) => Some(name.to_owned()),
+        source::Place::Remote(name) => name.starts_with("oci://").then_some(name),
+        source::Place::Server(_) => None,
+    }
 }
 
 /// Often enough to see that something moves.
