@@ -80,10 +80,12 @@ fn one(verdict: &OverrideVerdict) -> Option<Item> {
             item("override-default-changed", Weight::Look, line)
                 .next(format!("decide whether {} is still wanted, or delete {path} from {document}", given(verdict)))
         }
-        OverrideClass::NowDefault => {
-            item("override-now-default", Weight::Know, format!("{path} is what the new version does anyway{}", in_brackets(&given(verdict))))
-                .next(format!("{path} can be deleted from {document}"))
-        }
+        OverrideClass::NowDefault => item(
+            "override-now-default",
+            Weight::Know,
+            format!("{path} is what the new version does anyway{}", in_brackets(&given(verdict))),
+        )
+        .next(format!("{path} can be deleted from {document}")),
         OverrideClass::NotTried | OverrideClass::Works => return None,
     };
     let affects: Vec<String> = verdict.affects.iter().map(|object| format!("changes {object}")).collect();
