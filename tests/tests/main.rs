@@ -4,6 +4,7 @@ mod adoption;
 mod agent_killed;
 mod bad_input;
 mod bad_version;
+mod chart_diff;
 mod charts;
 mod coordinator_away;
 mod crds;

@@ -2,7 +2,10 @@
 
 use crate::client::{Client, segment};
 use crate::error::{Failure, Result};
-use groundswell_api::dto::{CHART_DIGEST_HEADER, ChartBrief, ClusterApisDto, ClusterDto, InstalledDto, InstalledState, List, Object};
+use groundswell_api::dto::{
+    CHART_DIGEST_HEADER, ChartBrief, ClusterApisDto, ClusterDto, InstalledDto, InstalledState, List, Object, PresenceState,
+};
+use groundswell_change::summary::NotChecked;
 use groundswell_helm::archive::digest_hex;
 
 /// As the server takes them; Helm itself refuses larger ones.
@@ -12,6 +15,8 @@ const MAX_ARCHIVE: usize = 20 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClusterFacts {
     pub(crate) cluster: String,
+    /// No agent of it is connected: all the rest is as of when one last was.
+    pub(crate) away: bool,
     /// Such as `v1.36.3`.
     pub(crate) kubernetes_version: String,
     /// As `helm template --api-versions` takes them. Empty when they are not known: then `api_incomplete` says why.
@@ -70,7 +75,56 @@ pub(crate) async fn facts(client: &Client, cluster: &str, release: Option<&str>)
         Some(installed) => Some(ReleaseFacts::of(client, installed).await?),
         None => None,
     };
-    Ok(ClusterFacts { cluster: cluster.to_owned(), kubernetes_version, api_versions, api_incomplete, release })
+    let away = known.presence.state != PresenceState::Online;
+    Ok(ClusterFacts { cluster: cluster.to_owned(), away, kubernetes_version, api_versions, api_incomplete, release })
+}
+
+impl ClusterFacts {
+    /// What the server cannot know of it now; `apis_given` when the APIs come from elsewhere.
+    pub(crate) fn not_checked(&self, apis_given: bool) -> Vec<NotChecked> {
+        let cluster = &self.cluster;
+        let said = |what: String, why: &str, next: String| NotChecked { what, why: why.to_owned(), next };
+        let look = || format!("groundswell cluster get {cluster}");
+        let away = self
+            .away
+            .then(|| said(format!("what changed in cluster {cluster} since its agent is away"), "the server was not told", look()));
+        let release = self.release.as_ref().and_then(|release| {
+            let name = &release.name;
+            match release.state {
+                InstalledState::Healthy => None,
+                InstalledState::Unhealthy => {
+                    let why = "charts and values were compared, not what runs";
+                    Some(said(format!("why release {name} is unhealthy in cluster {cluster}"), why, look()))
+                }
+                InstalledState::Updating => {
+                    let next = "run again when it has ended".to_owned();
+                    Some(said(
+                        format!("the change of release {name} that cluster {cluster} is in"),
+                        "its last good state was compared",
+                        next,
+                    ))
+                }
+                InstalledState::Failed => Some(said(
+                    format!("what a failed change left of release {name} in cluster {cluster}"),
+                    "its last good state was compared",
+                    look(),
+                )),
+            }
+        });
+        let incomplete = self.api_incomplete.iter().filter(|_| !apis_given);
+        let incomplete = incomplete.map(|missing| {
+            said(format!("APIs of cluster {cluster}: {missing}"), "its agent could not tell", "give them with --api-versions".to_owned())
+        });
+        away.into_iter().chain(release).chain(incomplete).collect()
+    }
+
+    /// Why there is no chart of it to compare with.
+    pub(crate) fn no_chart(&self) -> String {
+        match self.release.as_ref().and_then(|release| release.installed.as_ref()) {
+            Some(installed) => format!("{installed} was there before us, and its archive is not the server's"),
+            None => "nothing of ours succeeded there yet".to_owned(),
+        }
+    }
 }
 
 /// Why there is no list of API versions; `None` for a failure of another kind.
@@ -260,7 +314,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_cluster_without_a_release_is_a_target_all_the_same() {
-        assert_eq!(facts(&serve(pages(&[])), "east-01", None).await.unwrap().release, None);
+        let facts = facts(&serve(pages(&[])), "east-01", None).await.unwrap();
+        assert_eq!((facts.no_chart().as_str(), facts.not_checked(true)), ("nothing of ours succeeded there yet", Vec::new()));
+        assert_eq!(facts.release, None);
     }
 
     #[tokio::test]
@@ -269,8 +325,32 @@ mod tests {
         let mut adopted = installed("beacon", "x");
         adopted.as_object_mut().unwrap().remove("chart");
         pages.insert("/v1/clusters/east-01/releases/beacon", object(adopted));
-        let release = facts(&serve(pages), "east-01", None).await.unwrap().release.unwrap();
+        let facts = facts(&serve(pages), "east-01", None).await.unwrap();
+        assert_eq!(facts.no_chart(), "beacon-1.0.0 was there before us, and its archive is not the server's");
+        let release = facts.release.unwrap();
         assert_eq!((release.chart, release.installed.as_deref()), (None, Some("beacon-1.0.0")));
+    }
+
+    #[tokio::test]
+    async fn what_the_server_cannot_know_is_said() {
+        let of = async |presence: &str, state: &str| {
+            let mut pages = pages(&["beacon"]);
+            let mut shown = installed("beacon", &digest_hex(CHART));
+            shown["state"] = json!(state);
+            pages.insert("/v1/clusters/east-01/releases/beacon", object(shown));
+            pages.insert(
+                "/v1/clusters/east-01",
+                object(json!({"name": "east-01", "presence": {"state": presence}, "kubernetesVersion": "v1.36.3"})),
+            );
+            let facts = facts(&serve(pages), "east-01", None).await.unwrap();
+            facts.not_checked(false).into_iter().map(|one| one.what).collect::<Vec<_>>()
+        };
+        let apis = "APIs of cluster east-01: metrics.k8s.io/v1beta1";
+        assert_eq!(of("online", "healthy").await, [apis]);
+        assert_eq!(of("offline", "healthy").await, ["what changed in cluster east-01 since its agent is away", apis]);
+        assert_eq!(of("online", "updating").await, ["the change of release beacon that cluster east-01 is in", apis]);
+        assert_eq!(of("online", "failed").await, ["what a failed change left of release beacon in cluster east-01", apis]);
+        assert_eq!(of("online", "unhealthy").await, ["why release beacon is unhealthy in cluster east-01", apis]);
     }
 
     #[tokio::test]

@@ -193,8 +193,12 @@ async fn watched<T>(work: impl Future<Output = Result<T>>, told: &Mutex<Option<P
             return done;
         }
         let step = told.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(step) = step.filter(|_| watches) {
-            let line = progress_line(&step);
+        let line = match step {
+            Some(step) => Some(progress_line(&step)),
+            // Before the first of them both versions are rendered, which takes its time too.
+            None => (drawn == 0).then(|| "rendering both versions".to_owned()),
+        };
+        if let Some(line) = line.filter(|_| watches) {
             out.err(&format!("\r{line:drawn$}"))?;
             drawn = line.chars().count().max(drawn);
         }
@@ -203,7 +207,7 @@ async fn watched<T>(work: impl Future<Output = Result<T>>, told: &Mutex<Option<P
 
 /// Within 79 columns: a line that breaks cannot be drawn anew.
 fn progress_line(step: &Progressed) -> String {
-    format!("{} of {}: {}", step.done, step.total, clean(&step.what)).chars().take(79).collect()
+    format!("trying your values, {} of {}: {}", step.done, step.total, clean(&step.what)).chars().take(79).collect()
 }
 
 fn unfit(error: HelmError) -> Failure {
@@ -271,6 +275,7 @@ async fn of_cluster(
     out: &mut Output,
 ) -> Result<Question> {
     let facts = cluster::facts(&connect(flags)?, cluster, args.release.as_deref()).await?;
+    let (not_checked, why_none) = (facts.not_checked(apis.is_some()), facts.no_chart());
     let (name, namespace) = facts.release.as_ref().map(|release| (release.name.clone(), release.namespace.clone())).unzip();
     let installed = facts.release.and_then(|release| release.chart);
     let (old, values, new) = match (&args.second, installed) {
@@ -284,11 +289,7 @@ async fn of_cluster(
         }
         (None, None) => {
             let next = "name the old chart too: groundswell chart diff --cluster NAME OLD NEW";
-            return Err(Failure::error(
-                format!("the server has no installed chart of cluster {cluster}"),
-                "nothing of ours succeeded there yet",
-                next,
-            ));
+            return Err(Failure::error(format!("the server has no installed chart of cluster {cluster}"), why_none, next));
         }
     };
     let new = source::load(new, &args.fetch, flags, out).await?;
@@ -300,12 +301,6 @@ async fn of_cluster(
         api_versions: apis.unwrap_or(facts.api_versions),
         release: release(&namespace, &name)?,
     };
-    let incomplete = |what: &String| NotChecked {
-        what: format!("APIs of cluster {cluster}: {what}"),
-        why: "its agent could not tell".to_owned(),
-        next: "give them with --api-versions".to_owned(),
-    };
-    let not_checked = if args.api_versions.is_none() { facts.api_incomplete.iter().map(incomplete).collect() } else { Vec::new() };
     // Values on the command line are laid over those that the cluster has, as another document.
     let documents = values.unwrap_or_default().into_iter().chain(documents).collect();
     Ok(Question { old, new, target, documents, not_checked })
@@ -318,7 +313,8 @@ fn release(namespace: &str, name: &str) -> Result<ReleaseName> {
 fn show(summary: &Summary, args: &DiffArgs, out: &mut Output) -> Result<Exit> {
     match args.output {
         Shape::Text => {
-            let view = View { width: args.width.map_or_else(terminal_width, usize::from), full: args.full, only: &args.sections };
+            let (columns, rows) = terminal();
+            let view = View { width: args.width.map_or(columns, usize::from), rows, full: args.full, only: &args.sections };
             out.data(&text(summary, &view))?;
         }
         Shape::Markdown => out.data(&markdown(summary, &args.sections))?,
@@ -339,6 +335,10 @@ fn show(summary: &Summary, args: &DiffArgs, out: &mut Output) -> Result<Exit> {
 /// Lines of prose beyond this are hard to read on any screen.
 const WIDEST: usize = 160;
 
-fn terminal_width() -> usize {
-    terminal_size::terminal_size_of(std::io::stdout()).map_or(80, |(width, _)| usize::from(width.0).clamp(40, WIDEST))
+/// Columns, and rows where there is a screen.
+fn terminal() -> (usize, Option<usize>) {
+    match terminal_size::terminal_size_of(std::io::stdout()) {
+        Some((width, height)) => (usize::from(width.0).clamp(40, WIDEST), Some(usize::from(height.0))),
+        None => (80, None),
+    }
 }

@@ -13,10 +13,15 @@ const HEAD: usize = 3;
 /// Random fields that are named.
 const RANDOM: usize = 4;
 
+/// Lines under it: what the command says of its own work, and the prompt.
+const UNDER: usize = 2;
+
 /// What of a summary is shown, and how wide.
 pub(crate) struct View<'a> {
     /// Columns.
     pub(crate) width: usize,
+    /// Rows of the screen that it is shown on, if it is one.
+    pub(crate) rows: Option<usize>,
     /// Everything, with all details.
     pub(crate) full: bool,
     /// Only these sections, in full; all of them when empty.
@@ -39,6 +44,11 @@ pub(crate) fn text(summary: &Summary, view: &View<'_>) -> String {
         lines.extend(wrap(&format!("Nothing in: {}", names.join(", ")), view.width, "", "  "));
     }
     lines.extend(noise(summary, view));
+    // The top has scrolled away, and the end is what is seen.
+    if view.rows.is_some_and(|rows| lines.len() + UNDER > rows) {
+        lines.push(String::new());
+        lines.extend(verdict(summary, view));
+    }
     let mut text = lines.join("\n");
     text.push('\n');
     text
@@ -49,7 +59,8 @@ fn bold(text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-fn head(summary: &Summary, view: &View<'_>) -> Vec<String> {
+/// The first words, and on a small screen the last.
+fn verdict(summary: &Summary, view: &View<'_>) -> Vec<String> {
     let (glyph, word, style) = level(summary.verdict.level);
     let style = style.effects(Effects::BOLD);
     let first = format!("{style}{glyph} {}{style:#}  {}", word.to_uppercase(), charts(&summary.old, &summary.new));
@@ -57,6 +68,11 @@ fn head(summary: &Summary, view: &View<'_>) -> Vec<String> {
     if !summary.verdict.line.is_empty() {
         lines.extend(wrap(&safe(&summary.verdict.line), view.width, "  ", "  "));
     }
+    lines
+}
+
+fn head(summary: &Summary, view: &View<'_>) -> Vec<String> {
+    let mut lines = verdict(summary, view);
     let reasons = &summary.verdict.reasons;
     let shown = if view.full { reasons.len() } else { HEAD };
     for reason in reasons.iter().take(shown) {
@@ -196,7 +212,7 @@ mod tests {
     use super::*;
 
     fn plain(summary: &Summary, width: usize, full: bool, only: &[SectionId]) -> String {
-        anstream::adapter::strip_str(&text(summary, &View { width, full, only })).to_string()
+        anstream::adapter::strip_str(&text(summary, &View { width, rows: None, full, only })).to_string()
     }
 
     #[test]
@@ -252,6 +268,19 @@ mod tests {
           that carry the version 7
         Random in each render, left out: Secret/demo/beacon data.password
         ");
+    }
+
+    #[test]
+    fn where_the_top_scrolls_away_the_verdict_is_the_last_that_is_seen() {
+        let (summary, tall) = (sample::blocked(), plain(&sample::blocked(), 80, false, &[]));
+        let on = |rows| {
+            let text = text(&summary, &View { width: 80, rows: Some(rows), full: false, only: &[] });
+            anstream::adapter::strip_str(&text).to_string()
+        };
+        assert_eq!(on(tall.lines().count() + UNDER), tall);
+        let end =
+            "\n\n✗ BLOCKED  beacon 1.0.0 -> 2.0.0 (application 1 -> 2)\n  A plain upgrade would be refused: 1 immutable field changes.\n";
+        assert_eq!(on(tall.lines().count() + UNDER - 1), format!("{tall}{}", &end[1..]));
     }
 
     #[test]
