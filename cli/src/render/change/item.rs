@@ -48,8 +48,13 @@ pub(super) fn lines(item: &Item, layout: &Layout<'_>) -> Vec<String> {
     lines
 }
 
+/// Whether advice is for a shell.
+pub(super) fn is_command(next: &str) -> bool {
+    COMMANDS.iter().any(|command| next.starts_with(command))
+}
+
 fn advice(next: &str, width: usize) -> Vec<String> {
-    if COMMANDS.iter().any(|command| next.starts_with(command)) {
+    if is_command(next) {
         return vec![format!("{INDENT}next: {next}")];
     }
     wrap(&format!("next: {next}"), width, INDENT, INDENT)
@@ -87,7 +92,9 @@ fn place(item: &Item, room: usize) -> Option<String> {
     let taken = path.as_ref().map_or(0, |path| display_width(path) + 2);
     // A path as long as the line leaves its values a line of their own.
     let left = if taken + 20 > room { room } else { room - taken };
-    match (path, change(item.before.as_ref(), item.after.as_ref(), left)) {
+    // What stays as it is (a default that an override equals) is no change.
+    let differs = item.before != item.after;
+    match (path, differs.then(|| change(item.before.as_ref(), item.after.as_ref(), left)).flatten()) {
         (Some(path), Some(change)) => Some(format!("{path}: {change}")),
         // A path that the sentence has said already is not said again.
         (path, None) => path.filter(|path| !safe(&item.what).contains(path.as_str())),

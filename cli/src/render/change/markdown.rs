@@ -1,8 +1,9 @@
 //! A change summary as Markdown for a review: nothing in a chart can become markup, and it always fits into a comment.
 
+use super::item::is_command;
 use super::value::{cut, plain, safe};
 use super::word::{self, evidence, level, objects, slug, weight, weights};
-use groundswell_change::summary::{ChartBrief, Item, NotChecked, Section, SectionId, Summary};
+use groundswell_change::summary::{Item, NotChecked, ObjectRef, Section, SectionId, Summary};
 use serde_json::Value;
 
 /// GitHub refuses a comment of more than 65,536 characters; a byte is never less than a character.
@@ -15,8 +16,10 @@ const OPEN: usize = 8;
 const TEXT: usize = 600;
 /// Columns of a value.
 const VALUE: usize = 160;
-/// Names of objects in an item.
-const NAMES: usize = 12;
+/// Names of objects before the sentence about them; all of them are behind a fold.
+const NAMES: usize = 3;
+/// Names behind a fold.
+const ALL_NAMES: usize = 60;
 /// Reasons, things not checked, random fields: more than this many are counted.
 const LIST: usize = 40;
 
@@ -61,8 +64,8 @@ pub(crate) fn markdown(summary: &Summary, only: &[SectionId]) -> String {
 
 fn head(summary: &Summary, page: &mut Page) {
     let (glyph, word, _) = level(summary.verdict.level);
-    let chart = |chart: &ChartBrief| format!("{} {}", text(&chart.name), text(&chart.version));
-    page.always(&format!("## {glyph} {word}: {} → {}\n\n", chart(&summary.old), chart(&summary.new)));
+    let charts = super::text::charts(&summary.old, &summary.new).replace(" -> ", " → ");
+    page.always(&format!("## {glyph} {word}: {}\n\n", text(&charts)));
     if !summary.verdict.line.is_empty() {
         page.always(&format!("**{}**\n\n", text(&summary.verdict.line)));
     }
@@ -100,12 +103,13 @@ fn bullets<T>(all: &[T], said: impl Fn(&T) -> String, page: &mut Page) {
 }
 
 /// Sections whose items say what became of what are tables, the others lists.
-fn is_table(id: SectionId) -> bool {
-    matches!(id, SectionId::Overrides | SectionId::Versions | SectionId::Network)
+fn is_table(section: &Section) -> bool {
+    let may = matches!(section.id, SectionId::Overrides | SectionId::Versions | SectionId::Network);
+    may && section.items.iter().any(|item| item.before.is_some() || item.after.is_some())
 }
 
 fn one(section: &Section, page: &mut Page) {
-    let table = is_table(section.id);
+    let table = is_table(section);
     page.always(&format!("\n### {} ({})\n\n", section.id.title(), section.items.len()));
     let header = if table { "| | what | field | before | after |\n| --- | --- | --- | --- | --- |\n" } else { "" };
     let line = |item: &Item| if table { row(item) } else { bullet(item) };
@@ -143,7 +147,7 @@ fn bullet(item: &Item) -> String {
     if !place.is_empty() {
         lines.push(place.join(": "));
     }
-    lines.extend(item.next.as_deref().map(|next| format!("next: {}", text(next))));
+    lines.extend(item.next.as_deref().map(|next| advice(next, false)));
     lines.push(from(item, false));
     lines.join("<br>\n  ") + "\n"
 }
@@ -151,30 +155,43 @@ fn bullet(item: &Item) -> String {
 fn row(item: &Item) -> String {
     let mut what = sentence(item, true);
     if let Some(next) = &item.next {
-        what.push_str(&format!("<br>next: {}", text(next)));
+        what.push_str(&format!("<br>{}", advice(next, true)));
     }
     what.push_str(&format!("<br>{}", from(item, true)));
     let (glyph, word, _) = weight(item.weight);
     let field = item.path.as_deref().filter(|path| !path.is_empty()).map(|path| code(path, true)).unwrap_or_default();
     let cell = |side: &Option<Value>| side.as_ref().map(|side| value(side, true)).unwrap_or_default();
-    format!("| {glyph} **{word}** | {what} | {field} | {} | {} |\n", cell(&item.before), cell(&item.after))
+    format!("| {glyph}&nbsp;**{word}** | {what} | {field} | {} | {} |\n", cell(&item.before), cell(&item.after))
+}
+
+/// A command can be copied as it is.
+fn advice(next: &str, table: bool) -> String {
+    format!("next: {}", if is_command(next) { code(next, table) } else { text(next) })
 }
 
 /// Objects, and what is said about them.
 fn sentence(item: &Item, table: bool) -> String {
     let all = objects(item);
-    let mut names: Vec<String> = all.iter().take(NAMES).map(|object| code(&object.to_string(), table)).collect();
-    if all.len() > NAMES {
-        names.push(format!("{} more", all.len() - NAMES));
-    }
-    let of = if names.is_empty() { String::new() } else { format!("{}: ", names.join(", ")) };
+    let more = if all.len() > NAMES { format!(" and {} more", all.len() - NAMES) } else { String::new() };
+    let of = if all.is_empty() { String::new() } else { format!("{}{more}: ", names(&all, NAMES, table)) };
     format!("{of}{}", text(&item.what))
 }
 
+fn names(all: &[&ObjectRef], most: usize, table: bool) -> String {
+    all.iter().take(most).map(|object| code(&object.to_string(), table)).collect::<Vec<_>>().join(", ")
+}
+
+/// How it is known. What is folded stays in this line: one that began with the fold would be HTML to its end.
 fn from(item: &Item, table: bool) -> String {
     let at = safe(&item.from.at);
     let at = if at.is_empty() { String::new() } else { format!(" {}", code(&at, table)) };
-    format!("<sub>{}{at}</sub>", evidence(item.from.kind))
+    let known = format!("<sub>{}{at}</sub>", evidence(item.from.kind));
+    let all = objects(item);
+    if all.len() <= NAMES {
+        return known;
+    }
+    let more = if all.len() > ALL_NAMES { format!(" and {} more", all.len() - ALL_NAMES) } else { String::new() };
+    format!("{known} <details><summary>all {}</summary>{}{more}</details>", all.len(), names(&all, ALL_NAMES, table))
 }
 
 fn noise(summary: &Summary, page: &mut Page) {
@@ -238,7 +255,7 @@ mod tests {
     #[test]
     fn a_review_reads_like_this() {
         insta::assert_snapshot!(markdown(&sample::blocked(), &[]), @"
-        ## ✗ blocked: beacon 1.0.0 → beacon 2.0.0
+        ## ✗ blocked: beacon 1.0.0 → 2.0.0 (application 1 → 2)
 
         **A plain upgrade would be refused: 1 immutable field changes.**
 
@@ -255,14 +272,14 @@ mod tests {
 
         - ✗ **stop** `StatefulSet/demo/beacon`: Kubernetes refuses a change of this field<br>
           `spec.serviceName`: `beacon` → `beacon-headless`<br>
-          next: kubectl -n demo delete statefulset beacon --cascade=orphan<br>
+          next: `kubectl -n demo delete statefulset beacon --cascade=orphan`<br>
           <sub>render `beacon/templates/sts.yaml`</sub>
 
         ### Versions and images (1)
 
         | | what | field | before | after |
         | --- | --- | --- | --- | --- |
-        | · **know** | `StatefulSet/demo/beacon`, `Deployment/demo/one`, `Deployment/demo/two`: image of container beacon<br><sub>render `beacon/templates/sts.yaml`</sub> | `image` | `registry.example/beacon:1` | `registry.example/beacon:2` |
+        | ·&nbsp;**know** | `StatefulSet/demo/beacon`, `Deployment/demo/one`, `Deployment/demo/two`: image of container beacon<br><sub>render `beacon/templates/sts.yaml`</sub> | `image` | `registry.example/beacon:1` | `registry.example/beacon:2` |
 
         ### RBAC (9)
 
@@ -302,6 +319,33 @@ mod tests {
 
         - `Secret/demo/beacon data.password`
         ");
+    }
+
+    #[test]
+    fn of_many_objects_a_few_are_named_and_all_are_behind_a_fold() {
+        let mut summary = sample::blocked();
+        let item = &mut summary.sections[0].items[0];
+        let object = item.object.clone().unwrap();
+        item.objects = (0..5).map(|n| ObjectRef { name: format!("b{n}"), ..object.clone() }).collect();
+        item.object = item.objects.first().cloned();
+        let text = markdown(&summary, &[]);
+        let (named, all) =
+            ("`StatefulSet/demo/b0`, `StatefulSet/demo/b1`, `StatefulSet/demo/b2`", "`StatefulSet/demo/b3`, `StatefulSet/demo/b4`");
+        assert!(text.contains(&format!("**stop** {named} and 2 more: Kubernetes refuses")), "{text}");
+        assert!(text.contains(&format!("</sub> <details><summary>all 5</summary>{named}, {all}</details>\n")), "{text}");
+        assert!(!text.lines().any(|line| line.trim_start().starts_with("<details><summary>all")), "{text}");
+    }
+
+    #[test]
+    fn a_table_has_something_in_its_columns() {
+        let mut summary = sample::blocked();
+        for section in &mut summary.sections {
+            for item in &mut section.items {
+                (item.before, item.after) = (None, None);
+            }
+        }
+        assert!(markdown(&sample::blocked(), &[]).contains("| before | after |"));
+        assert!(!markdown(&summary, &[]).contains("| before | after |"));
     }
 
     #[test]
