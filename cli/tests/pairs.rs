@@ -67,7 +67,7 @@ fn said(pair: &Path, home: &Path) -> String {
     let code = out.status.code().unwrap_or(-1);
     let mut text = String::from_utf8(out.stdout).unwrap();
     // What helm needed in time goes to the other stream; a refusal goes there too.
-    if !matches!(code, 0 | 3 | 9) {
+    if text.is_empty() || !matches!(code, 0 | 3 | 9) {
         text += &String::from_utf8_lossy(&out.stderr);
     }
     format!("{text}exit code {code}\n")

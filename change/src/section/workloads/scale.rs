@@ -66,11 +66,11 @@ fn strategy(pair: &Pair<'_>) -> Option<Item> {
         "replaces its pods at another pace from now on".to_owned()
     } else {
         let means = match is.as_str() {
-            "Recreate" => ": at each change all old pods stop before new ones start",
-            "OnDelete" => ": at a change pods stay as they are until you delete them",
+            "Recreate" => ": all old ones stop before new ones start",
+            "OnDelete" => ": they stay as they are until you delete them",
             _ => "",
         };
-        format!("replaces its pods by {is} from now on, and not by {was}{means}")
+        format!("replaces its pods by {is} from now on (not {was}){means}")
     };
     let weight = if is == "Recreate" || is == "OnDelete" { Weight::Look } else { Weight::Know };
     Some(claim("strategy", weight, what, &[new_of(pair)]).field(changed.path_text(), changed.before.clone(), changed.after.clone()))
