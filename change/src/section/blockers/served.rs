@@ -10,7 +10,7 @@ use super::super::read::{Seen, annotation, claim, news, olds};
 pub(in crate::section) use super::kubernetes::minor;
 use crate::compare::compare_crds;
 use crate::compare::identity::text;
-use crate::input::{Input, Rendered};
+use crate::input::{Input, Rendered, Target};
 use crate::summary::{Evidence, Item, Provenance, Weight};
 use crate::table::apis::{SOURCE, removed, since};
 use crate::table::scopes::is_builtin;
@@ -111,7 +111,8 @@ pub(in crate::section) fn record_is_stale(context: &Context<'_>) -> bool {
 
 /// The command that rewrites the release record.
 pub(in crate::section) fn rewrite(input: &Input) -> String {
-    format!("helm plugin install helm-mapkubeapis, then: helm mapkubeapis {} --namespace {}", input.target.release, input.target.namespace)
+    let Target { release, namespace, .. } = &input.target;
+    format!("helm plugin install https://github.com/helm/helm-mapkubeapis, then: helm mapkubeapis {release} --namespace {namespace}")
 }
 
 /// APIs of the new render that a later Kubernetes drops.
