@@ -39,14 +39,19 @@ pub enum Seen {
         /// Whether the object has pods that can be left running.
         pods: bool,
     },
-    /// A CRD lost a field that an object uses.
+    /// An object uses a field that the newer version's CRD has no more, or takes otherwise.
     CrdFieldRemoved {
-        /// The CRD.
-        crd: String,
         /// The field.
         field: String,
-        /// Who uses it.
+        /// The object that uses it.
         used_by: String,
+    },
+    /// Objects go while others of the same content come under another name.
+    Replaced {
+        /// How many.
+        count: usize,
+        /// A value (path, value) that keeps their names, as a render showed.
+        keeps: Option<(String, String)>,
     },
     /// A CRD of the newer version differs, and helm does not upgrade it.
     CrdChanged {
@@ -78,7 +83,11 @@ impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ImmutableField { kind, name, field, .. } => write!(f, "{field} of {kind} {name} changes, and cannot be changed in place"),
-            Self::CrdFieldRemoved { crd, field, used_by } => write!(f, "{crd} changes at {field}: {used_by}"),
+            Self::CrdFieldRemoved { field, used_by } => write!(f, "{used_by} sets {field}, which its new CRD does not take"),
+            Self::Replaced { count, keeps: None } => write!(f, "{count} objects are replaced by others of another name"),
+            Self::Replaced { count, keeps: Some((path, value)) } => {
+                write!(f, "{count} objects are replaced by others of another name, unless {path} is {value}")
+            }
             Self::CrdChanged { crd } => write!(f, "CRDs change: {crd}"),
             Self::KubeVersion { range } => write!(f, "kubeVersion is {range}"),
             Self::Refutes { rule, detail } => write!(f, "{detail}, against rule {rule}"),
@@ -123,6 +132,10 @@ fn judged(set: &RuleSet, evidence: &Evidence) -> (Vec<String>, bool, String) {
         Seen::CrdChanged { crd } => (asks(&|step| *step == Step::ApplyCrds), true, format!("{crd} changes, {between}")),
         // Which field of which CRD no rule says; that is a finding in any case.
         Seen::CrdFieldRemoved { .. } => (Vec::new(), true, String::new()),
+        Seen::Replaced { keeps, .. } => {
+            let sets = |step: &Step| matches!((step, keeps), (Step::SetValue { path, value }, Some(keeps)) if (path, value) == (&keeps.0, &keeps.1));
+            (asks(&sets), true, format!("{}, {between}", evidence.seen))
+        }
         Seen::KubeVersion { range } => {
             let says = |rule: &Rule| {
                 let there = rule.chart == evidence.to.chart && takes(rule.to.as_ref(), &evidence.to.version);
@@ -184,8 +197,16 @@ fn missing(evidence: &Evidence, number: usize) -> Option<Rule> {
             rule.before = vec![if *pods { Step::DeleteOrphan(object) } else { Step::DeleteObject(object) }];
             rule.note = Some(format!("{field} changes, which cannot be changed in place"));
         }
-        Seen::CrdFieldRemoved { crd, field, used_by } => {
-            rule.before = vec![Step::Text(format!("{crd} loses the field {field}, which {used_by} uses: change that first"))];
+        Seen::CrdFieldRemoved { field, used_by } => {
+            rule.before = vec![Step::Text(format!("{used_by} sets {field}, which its new CRD does not take: change that first"))];
+            rule.note = Some(evidence.seen.to_string());
+        }
+        Seen::Replaced { count, keeps } => {
+            rule.before = vec![match keeps {
+                Some((path, value)) => Step::SetValue { path: path.clone(), value: value.clone() },
+                None => Step::Text(format!("find the value that keeps the names of {count} objects, or plan for their replacement")),
+            }];
+            rule.note = Some(evidence.seen.to_string());
         }
         Seen::CrdChanged { crd } => {
             rule.before = vec![Step::ApplyCrds];

@@ -7,6 +7,7 @@ use super::graph::Stand;
 use super::kubernetes::Minors;
 use super::rule::{Object, Rule, Step, takes};
 use super::set::RuleSet;
+use crate::compare::replaced_count;
 use crate::constraint::Constraint;
 use crate::crd;
 use crate::input::{Input, Rendered};
@@ -25,6 +26,7 @@ pub fn seen(set: &RuleSet, from: &Stand, to: &Stand, input: &Input, summary: &Su
     let mut all: Vec<Seen> = stuck.clone();
     all.extend(lost_fields(summary));
     all.extend(crds.as_ref().map(|crd| Seen::CrdChanged { crd: crd.clone() }));
+    all.extend(replaced(input));
     all.extend(kubernetes(set, to, input));
     let evidence = |seen| Evidence { from: from.clone(), to: to.clone(), seen, source: source.to_owned() };
     let mut evidence: Vec<Evidence> = all.into_iter().map(evidence).collect();
@@ -60,10 +62,17 @@ fn stuck(input: &Input, summary: &Summary) -> Vec<Seen> {
 
 fn lost_fields(summary: &Summary) -> Vec<Seen> {
     let one = |item: &Item| {
-        let crd = item.object.as_ref().map(|object| object.name.clone()).unwrap_or_default();
-        Seen::CrdFieldRemoved { crd, field: item.path.clone().unwrap_or_default(), used_by: item.what.clone() }
+        let used_by = item.object.as_ref().map(ToString::to_string).unwrap_or_default();
+        Seen::CrdFieldRemoved { field: item.path.clone().unwrap_or_default(), used_by }
     };
     items(summary, SectionId::Crds, "crd-field-used").map(one).collect()
+}
+
+/// Whether so many objects get another name that it is a change of the chart's name: a third of them.
+fn replaced(input: &Input) -> Option<Seen> {
+    let count = replaced_count(&input.old, &input.new, &input.target);
+    let keeps = input.rename.as_ref().and_then(|trial| trial.set.first()).cloned();
+    (count >= 3 && count * 3 >= input.old.objects.len()).then_some(Seen::Replaced { count, keeps })
 }
 
 /// The CRDs of `crds/` that are new or differ, in words; none when none do.
@@ -206,6 +215,18 @@ rules:
         // Nothing is known to run on both sides of 1.31, and 1.0.0 runs on any.
         let route = solve(&proved, &question).unwrap();
         assert!(route.hops[0].cluster_upgrade.is_some(), "{route:#?}");
+    }
+
+    #[test]
+    fn objects_of_another_name_are_counted() {
+        let all = |name: &str| ["a", "b", "c"].map(|end| deployment(&format!("x-{name}-{end}"), end)).to_vec();
+        let mut renamed = input(all("beacon"), all("lighthouse"), "");
+        let keeps = ("nameOverride".to_owned(), "beacon".to_owned());
+        renamed.rename = Some(crate::input::RenameTrial { set: vec![keeps.clone()], replaced_without: 3, replaced_with: 0 });
+        assert_eq!(found(&renamed), [Seen::Replaced { count: 3, keeps: Some(keeps) }]);
+        let evidence = seen(&rules(), &stand("1.0.0"), &stand("2.0.0"), &renamed, &summarise(&renamed), "a test");
+        let rule = apply_evidence(&rules(), &evidence).rules.pop().unwrap();
+        assert!(matches!(&rule.before[..], [Step::SetValue { path, .. }] if path == "nameOverride"), "{rule:#?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::output::{Output, clean};
 use groundswell_change::constraint::Version;
 use groundswell_change::path::{Evidence, NoRoute, Question, Route, RuleSet, Seen, Stand, apply_evidence, seen, solve};
 use groundswell_change::summarise;
-use groundswell_helm::preview::{Preview, PreviewTarget};
+use groundswell_helm::preview::{Preview, PreviewOptions, PreviewTarget};
 use groundswell_helm::runner::{Cluster, Control, Helm, ReleaseName};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub(crate) struct ProofArgs {
     /// Your values documents, in order, for the renders
     #[arg(short = 'f', long = "values", value_name = "FILE", help_heading = "Proof by rendering")]
     values: Vec<PathBuf>,
-    /// Name of the release [default: the chart's name]
+    /// Name of the release, on the whole way [default: the name of --from's chart]
     #[arg(long, value_name = "NAME", help_heading = "Proof by rendering")]
     release: Option<String>,
     /// Its namespace
@@ -126,6 +126,8 @@ struct Bench<'a> {
     documents: Vec<(String, String)>,
     preview: Preview,
     kubernetes: Option<Version>,
+    /// The chart with which the way begins: a release keeps its name.
+    first: String,
     /// The values with which helm is called lie here.
     _home: tempfile::TempDir,
 }
@@ -138,13 +140,13 @@ impl<'a> Bench<'a> {
         let helm = Helm { binary, stub: None, home: home.path().to_owned(), cluster: Cluster::None };
         let preview = Preview { helm, control: Control::new(RENDER), progress: None, cache: None };
         let folder = args.charts.as_deref().map(charts_in).transpose()?.unwrap_or_default();
-        let kubernetes = question.kubernetes.clone();
-        Ok(Self { args, folder, loaded: BTreeMap::new(), documents, preview, kubernetes, _home: home })
+        let (kubernetes, first) = (question.kubernetes.clone(), question.from.chart.clone());
+        Ok(Self { first, args, folder, loaded: BTreeMap::new(), documents, preview, kubernetes, _home: home })
     }
 
     async fn step(&mut self, set: &RuleSet, from: &Stand, to: &Stand, out: &mut Output) -> Result<Vec<Evidence>> {
         let (old, new) = (self.load(from, out).await?, self.load(to, out).await?);
-        let name = self.args.release.as_deref().unwrap_or(&from.chart);
+        let name = self.args.release.as_deref().unwrap_or(&self.first);
         let release =
             ReleaseName::new(&self.args.namespace, name).map_err(|error| Failure::usage(chain(&error), "see --release and --namespace"))?;
         let target = PreviewTarget {
@@ -153,7 +155,7 @@ impl<'a> Bench<'a> {
             api_versions: Vec::new(),
             release,
         };
-        let previewed = self.preview.sides(old.preview(), new.preview(), &target, &self.documents).await;
+        let previewed = self.preview.input(old.preview(), new.preview(), &target, &self.documents, PreviewOptions::default()).await;
         let input = previewed.map_err(|error| Failure::error("it does not render", chain(&error), ""))?.input;
         let values = match self.documents.len() {
             0 => "the charts' own values".to_owned(),
