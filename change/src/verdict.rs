@@ -17,7 +17,7 @@ pub(crate) const RESTART: &str = "pods-restart";
 pub(crate) const GONE: &str = "workload-removed";
 
 /// Blockers that a step of the same summary removes.
-const HAS_STEP: [&str; 2] = ["immutable-field", "installed-unserved-api"];
+const HAS_STEP: [&str; 4] = ["crd-adopted", "crd-version-gone", "immutable-field", "installed-unserved-api"];
 
 /// Judges the sections. `changed`: whether any object differs in substance.
 pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdict {
@@ -90,6 +90,8 @@ fn phrase(code: &str, items: &[&Item]) -> String {
             let crds: usize = items.iter().map(|item| objects(item)).sum();
             format!("apply {crds} {}", if crds == 1 { "CRD" } else { "CRDs" })
         }
+        "adopt-crd" => named("adopt"),
+        "migrate-stored" => named("migrate the objects of"),
         "recreate" => named("delete"),
         "clean-up" => named("clean up after"),
         "keep-field" => named("keep a field of"),
@@ -170,7 +172,7 @@ fn sentence(item: &Item) -> String {
 
 fn reasons(sections: &[Section]) -> Vec<String> {
     // Deleting an object is the answer to a blocker that is told already.
-    let told = |item: &&Item| !matches!(item.code.as_str(), "recreate" | "clean-up" | "rewrite-record");
+    let told = |item: &&Item| !matches!(item.code.as_str(), "recreate" | "clean-up" | "rewrite-record" | "adopt-crd" | "migrate-stored");
     let with = |weight: Weight| sections.iter().flat_map(|section| &section.items).filter(move |item| item.weight == weight);
     let mut all: Vec<String> = with(Weight::Stop).chain(with(Weight::Act)).filter(told).map(sentence).collect();
     if all.len() < FEW_REASONS {

@@ -36,7 +36,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut changed = Vec::new();
     for (name, new) in &after {
         let Some(old) = before.get(name) else {
-            items.push(added(name, *new));
+            items.push(added(name, *new, &context.input.new.crds));
             continue;
         };
         items.extend(moved(name, *old, *new));
@@ -72,6 +72,14 @@ fn defined<'c>(objects: Vec<Seen<'c>>, hooks: Vec<Seen<'c>>, crds: &'c [Rendered
     all
 }
 
+/// CRDs that go from `crds/` to the templates: their names, and where they are now.
+pub(super) fn adopted<'c>(context: &'c Context<'_>) -> Vec<(ObjectRef, &'c Rendered)> {
+    let before = defined(olds(context.objects), olds(context.hooks), &context.input.old.crds);
+    let after = defined(news(context.objects), news(context.hooks), &context.input.new.crds);
+    let moves = |(name, new): (String, Defined<'c>)| (before.get(&name)?.in_crds && !new.in_crds).then(|| (named(&name), new.rendered));
+    after.into_iter().filter_map(moves).collect()
+}
+
 fn named(name: &str) -> ObjectRef {
     ObjectRef { group: "apiextensions.k8s.io".to_owned(), kind: KIND.to_owned(), namespace: String::new(), name: name.to_owned() }
 }
@@ -80,10 +88,15 @@ fn item(code: &str, weight: Weight, name: &str, of: Defined<'_>, what: impl Into
     Item::new(code, weight, what, Provenance::new(Evidence::CrdSchema, &of.rendered.source)).about(named(name))
 }
 
-fn added(name: &str, new: Defined<'_>) -> Item {
+fn added(name: &str, new: Defined<'_>, crds: &[Rendered]) -> Item {
     if new.in_crds {
-        return item("crd-added", Weight::Act, name, new, "is new, and Helm does not create it on an upgrade")
-            .next(format!("apply it before the upgrade: kubectl apply --server-side -f {}", new.rendered.source));
+        // A hook of Helm 2 is no part of what `helm show crds` prints.
+        let next = if crds.iter().any(|one| std::ptr::eq(one, new.rendered)) {
+            "apply it before the upgrade: the step that applies the CRDs has the command".to_owned()
+        } else {
+            format!("apply it before the upgrade: the chart has it in {}", new.rendered.source)
+        };
+        return item("crd-added", Weight::Act, name, new, "is new, and Helm does not create it on an upgrade").next(next);
     }
     item("crd-added", Weight::Know, name, new, "is new; the chart makes it")
 }
@@ -131,10 +144,14 @@ fn moved(name: &str, old: Defined<'_>, new: Defined<'_>) -> Option<Item> {
             .next(format!("before the upgrade, put helm.sh/resource-policy: keep on it in the old release, or take {name} out of the release")),
         ),
         (true, false) => Some(
-            item("crd-adopted", Weight::Act, name, new, "moves from crds/ to the templates, and Helm refuses to take over one that it did not make")
-                .next(format!(
-                    "before the upgrade: kubectl label crd {name} app.kubernetes.io/managed-by=Helm, and annotate it with meta.helm.sh/release-name and meta.helm.sh/release-namespace"
-                )),
+            item(
+                "crd-adopted",
+                Weight::Stop,
+                name,
+                new,
+                "moves from crds/ to the templates, and Helm refuses to import one that is not marked as its own (invalid ownership metadata)",
+            )
+            .next("mark it as part of the release before the upgrade: the steps have the commands"),
         ),
         _ => None,
     }

@@ -27,7 +27,7 @@ fn come_and_go() {
     let keep = crd("", ", annotations: {helm.sh/resource-policy: keep}", "");
     insta::assert_snapshot!(says(super::items, "", &folder), @"
     ACT crd-added CustomResourceDefinition/as.b.c: is new, and Helm does not create it on an upgrade
-        -> apply it before the upgrade: kubectl apply --server-side -f c/crds/0.yaml
+        -> apply it before the upgrade: the step that applies the CRDs has the command
     ");
     insta::assert_snapshot!(says(super::items, "", &template), @"know crd-added CustomResourceDefinition/as.b.c: is new; the chart makes it");
     insta::assert_snapshot!(says(super::items, &folder, ""), @"look crd-removed CustomResourceDefinition/as.b.c: is no longer in the chart; Helm never deletes it, so it stays in the cluster with its objects");
@@ -41,8 +41,8 @@ fn come_and_go() {
         -> before the upgrade, put helm.sh/resource-policy: keep on it in the old release, or take as.b.c out of the release
     ");
     insta::assert_snapshot!(says(super::items, &folder, &template), @"
-    ACT crd-adopted CustomResourceDefinition/as.b.c: moves from crds/ to the templates, and Helm refuses to take over one that it did not make
-        -> before the upgrade: kubectl label crd as.b.c app.kubernetes.io/managed-by=Helm, and annotate it with meta.helm.sh/release-name and meta.helm.sh/release-namespace
+    STOP crd-adopted CustomResourceDefinition/as.b.c: moves from crds/ to the templates, and Helm refuses to import one that is not marked as its own (invalid ownership metadata)
+        -> mark it as part of the release before the upgrade: the steps have the commands
     ");
     assert_eq!(says(super::items, &keep, &folder), "");
     let hook = crd("", ", annotations: {helm.sh/hook: crd-install}", "");

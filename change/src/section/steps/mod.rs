@@ -6,9 +6,10 @@ mod tests;
 
 use super::Context;
 use super::blockers::{fixed, served};
+use super::crds;
 use super::read::{about, count, few, finish};
 use crate::compare::compare_crds;
-use crate::input::{Chart, Input, OverrideClass, RenameTrial};
+use crate::input::{Chart, Input, OverrideClass, RenameTrial, Rendered, Target};
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
@@ -16,6 +17,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut before: Vec<Item> = input.rename.iter().filter_map(keep_names).collect();
     before.extend(values_to_move(input));
     before.extend(rewrite_record(context));
+    before.extend(adopt_crds(context));
     before.extend(apply_crds(input));
     let mut after = Vec::new();
     for stuck in fixed::stuck(context) {
@@ -71,6 +73,23 @@ fn rewrite_record(context: &Context<'_>) -> Option<Item> {
     }
     let what = "Rewrite the release record: the installed manifest names APIs that the target serves no more.";
     Some(step("rewrite-record", what, Provenance::new(Evidence::Render, "the old version")).next(served::rewrite(context.input)))
+}
+
+/// CRDs that become templates: Helm imports what carries its label and the annotations of the release, and nothing else.
+fn adopt_crds(context: &Context<'_>) -> Vec<Item> {
+    let Target { release, namespace, .. } = &context.input.target;
+    let adopt = |(object, new): (ObjectRef, &Rendered)| {
+        let name = recreate::word(&object.name);
+        let marks = [format!("meta.helm.sh/release-name={release}"), format!("meta.helm.sh/release-namespace={namespace}")];
+        let commands = format!(
+            "kubectl label crd {name} app.kubernetes.io/managed-by=Helm --overwrite && kubectl annotate crd {name} {} {} --overwrite",
+            recreate::word(&marks[0]),
+            recreate::word(&marks[1]),
+        );
+        let what = format!("Mark CRD {} as part of the release: it was in crds/, and the templates make it from now on.", object.name);
+        step("adopt-crd", what, Provenance::new(Evidence::Render, &new.source)).about(object).next(commands)
+    };
+    crds::adopted(context).into_iter().map(adopt).collect()
 }
 
 /// Helm makes the CRDs of `crds/` on the first install and never touches them again.

@@ -123,3 +123,14 @@ fn names_are_words_of_a_shell() {
     assert_eq!(recreate::word("x; rm -rf '/'"), r"'x; rm -rf '\''/'\'''");
     assert_eq!(recreate::word(""), "''");
 }
+
+#[test]
+fn a_crd_that_becomes_a_template_is_marked_first() {
+    let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: as.b.c}\nspec: {group: b.c}";
+    let mut input = input(&format!("# crds/\n{crd}"), crd);
+    input.target.release = "rel".to_owned();
+    insta::assert_snapshot!(page(&run(items, &input)), @"
+    ACT adopt-crd CustomResourceDefinition/as.b.c: Mark CRD as.b.c as part of the release: it was in crds/, and the templates make it from now on.
+        -> kubectl label crd as.b.c app.kubernetes.io/managed-by=Helm --overwrite && kubectl annotate crd as.b.c meta.helm.sh/release-name=rel meta.helm.sh/release-namespace=ns --overwrite
+    ");
+}
