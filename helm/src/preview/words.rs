@@ -3,10 +3,16 @@
 use serde_json::Value;
 
 /// Stands where helm repeated a value that looks like a secret.
-const MASK: &str = "(secret)";
+const SECRET: &str = "(secret)";
+/// Stands where helm repeated another value: charts put into their messages what they like, and not every secret looks like one.
+const VALUE: &str = "(value)";
 
 /// Shortest text that is taken out of helm's words: shorter ones are found in any sentence.
 const SHORTEST: usize = 4;
+
+/// Letters of a message that are shown, half from its beginning and half from its end, where the cause stands: a template that
+/// includes itself makes a line of 70 KB.
+const LONGEST: usize = 600;
 
 /// What helm said, in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,27 +25,44 @@ pub(super) enum Refusal {
     Render(Option<String>, String),
 }
 
-/// Reads helm's stderr. `given` are the operator's merged values: those that look like secrets are taken out.
+/// Reads helm's stderr. `given` are the operator's merged values: their texts are taken out, but for the shortest.
 pub(super) fn read(stderr: &str, chart: &str, given: &Value) -> Refusal {
     let from = stderr.find("Error: ").map_or(0, |at| at + "Error: ".len());
-    let mut text = stderr[from..].replace("Use --debug flag to render out invalid YAML", "");
-    let mut secrets = Vec::new();
-    collect(given, false, &mut secrets);
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    for secret in secrets {
-        text = text.replace(secret, MASK);
-    }
+    let text = stderr[from..].replace("Use --debug flag to render out invalid YAML", "");
     let text = text.trim();
+    // What kind of refusal it is and where must be read first: a value may be `templates`.
     if text.contains("chart requires kubeVersion") {
         return Refusal::KubeVersion;
     }
+    let mut values = Vec::new();
+    collect(given, false, &mut values);
+    values.sort_by_key(|(value, secret)| (std::cmp::Reverse(value.len()), !*secret));
     if text.starts_with("values don't meet the specifications of the schema") {
-        return Refusal::Schema(keys(text, chart));
+        let said = |(key, what): (String, String)| (key, cut(&struck(&what, &values)));
+        return Refusal::Schema(keys(text, chart).into_iter().map(said).collect());
     }
-    Refusal::Render(template(text), text.split_whitespace().collect::<Vec<_>>().join(" "))
+    let template = template(text);
+    let head = template.as_ref().and_then(|place| Some(text.find(place.as_str())? + place.len())).unwrap_or_default();
+    let words = format!("{}{}", &text[..head], struck(&text[head..], &values));
+    Refusal::Render(template, cut(&words.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
-fn collect<'a>(value: &'a Value, secret: bool, out: &mut Vec<&'a str>) {
+fn struck(words: &str, values: &[(String, bool)]) -> String {
+    values.iter().fold(words.to_owned(), |words, (value, secret)| words.replace(value, if *secret { SECRET } else { VALUE }))
+}
+
+fn cut(words: &str) -> String {
+    let count = words.chars().count();
+    if count <= LONGEST {
+        return words.to_owned();
+    }
+    let head: String = words.chars().take(LONGEST / 2).collect();
+    let tail: String = words.chars().skip(count - LONGEST / 2).collect();
+    format!("{head} … {tail}")
+}
+
+/// Texts of the values, and whether their key looks like a secret's; also as helm quotes them, and line by line.
+fn collect(value: &Value, secret: bool, out: &mut Vec<(String, bool)>) {
     match value {
         Value::Object(map) => {
             for (key, below) in map {
@@ -47,7 +70,14 @@ fn collect<'a>(value: &'a Value, secret: bool, out: &mut Vec<&'a str>) {
             }
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, secret, out)),
-        Value::String(text) if secret && text.len() >= SHORTEST => out.push(text),
+        Value::String(text) => {
+            let quoted = value.to_string();
+            let forms = [text.as_str(), quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default()]
+                .into_iter()
+                .chain(text.lines().map(str::trim));
+            let long = forms.filter(|form| form.len() >= SHORTEST);
+            out.extend(long.map(|form| (form.to_owned(), secret)));
+        }
         _ => {}
     }
 }
@@ -106,5 +136,26 @@ mod tests {
         assert_eq!(read(failed, "s", &given), Refusal::Render(Some("s/templates/x.yaml:1:3".into()), words));
         let version = "Error: chart requires kubeVersion: >=1.40.0 which is incompatible with Kubernetes v1.20.0";
         assert_eq!(read(version, "s", &given), Refusal::KubeVersion);
+    }
+
+    #[test]
+    fn no_text_of_the_values_is_repeated() {
+        let given = json!({"a": "SUPERSECRET3", "b": ["templates"], "c": "first line\nsecond \"line\"", "d": 12345});
+        let schema = "Error: values don't meet the specifications of the schema(s) in the following chart(s):\ns:\n\
+                      - at '/a': 'SUPERSECRET3' does not match pattern '^x$'\n";
+        let keys = vec![("a".to_owned(), "'(value)' does not match pattern '^x$'".to_owned())];
+        assert_eq!(read(schema, "s", &given), Refusal::Schema(keys));
+        let failed = "Error: execution error at (s/templates/x.yaml:1:3): was SUPERSECRET3, templates, \"first line\\nsecond \\\"line\\\"\", \
+                      second \"line\" and 12345";
+        let words = "execution error at (s/templates/x.yaml:1:3): was (value), (value), \"(value)\", (value) and 12345".to_owned();
+        assert_eq!(read(failed, "s", &given), Refusal::Render(Some("s/templates/x.yaml:1:3".into()), words));
+    }
+
+    #[test]
+    fn a_message_without_end_is_cut_and_keeps_its_cause() {
+        let Refusal::Render(_, words) = read(&format!("Error: {}the cause", "at <include>: ".repeat(5_000)), "s", &json!({})) else {
+            panic!("another refusal")
+        };
+        assert!(words.chars().count() < LONGEST + 10 && words.starts_with("at <include>") && words.ends_with("the cause"), "{words}");
     }
 }
