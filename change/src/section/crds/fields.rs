@@ -20,7 +20,7 @@ pub(super) fn items(context: &Context<'_>, changed: &[Changed<'_>]) -> Vec<Item>
     let mut unused: BTreeMap<(FieldKind, String, String), (Vec<&Changed<'_>>, &FieldChange)> = BTreeMap::new();
     for one in changed {
         for field in &one.change.fields {
-            let used = used(one, field, &before, &after);
+            let used = used(context, one, field, &before, &after);
             if used.is_empty() {
                 let values = format!("{:?} {:?}", field.before, field.after);
                 unused.entry((field.kind.clone(), field.path_text(), values)).or_insert_with(|| (Vec::new(), field)).0.push(one);
@@ -33,38 +33,72 @@ pub(super) fn items(context: &Context<'_>, changed: &[Changed<'_>]) -> Vec<Item>
     items
 }
 
+/// How an object meets a change.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Meets {
+    /// The upgrade writes it, and the cluster refuses it.
+    Refused,
+    /// It is dropped from an object of the new render.
+    Dropped,
+    /// Both renders have it alike, so that Helm does not write it.
+    Later,
+    /// The old render alone has it so.
+    Old,
+}
+
 /// Objects that have something that the change drops or refuses.
-fn used(changed: &Changed<'_>, field: &FieldChange, before: &[Seen<'_>], after: &[Seen<'_>]) -> Vec<Item> {
+fn used(context: &Context<'_>, changed: &Changed<'_>, field: &FieldChange, before: &[Seen<'_>], after: &[Seen<'_>]) -> Vec<Item> {
     let hits = |objects: &[Seen<'_>]| -> Vec<(ObjectRef, Vec<String>)> {
-        let of_kind = objects.iter().filter(|seen| seen.object.kind == changed.kind && seen.object.group == changed.group);
-        let found = of_kind.take(MOST_OBJECTS).map(|seen| (seen.object.clone(), field.breaks(seen.value())));
+        let found = of_kind(changed, objects).map(|seen| (seen.object.clone(), field.breaks(seen.value())));
         found.filter(|(_, paths)| !paths.is_empty()).collect()
     };
     let new = hits(after);
-    // What a new object breaks is worse than what an old one does: it is about to be applied.
-    let (hits, weight, render) = if new.is_empty() { (hits(before), Weight::Act, "old") } else { (new, Weight::Stop, "new") };
-    let Some((first, paths)) = hits.first() else { return Vec::new() };
+    let mut met: BTreeMap<Meets, Vec<(ObjectRef, Vec<String>)>> = BTreeMap::new();
+    if new.is_empty() {
+        met.insert(Meets::Old, hits(before));
+    }
+    for hit in new {
+        let same = || context.objects.pairs.iter().any(|pair| pair.object == hit.0 && !pair.changed());
+        let meets = match field.kind {
+            FieldKind::Removed => Meets::Dropped,
+            _ if same() => Meets::Later,
+            _ => Meets::Refused,
+        };
+        met.entry(meets).or_default().push(hit);
+    }
+    met.into_iter().filter_map(|(meets, hits)| met_by(changed, field, meets, hits)).collect()
+}
+
+/// The objects of the kind that the CRD defines.
+fn of_kind<'s, 'c: 's>(changed: &'s Changed<'_>, objects: &'s [Seen<'c>]) -> impl Iterator<Item = Seen<'c>> + 's {
+    let of_it = |seen: &&Seen<'_>| seen.object.kind == changed.kind && seen.object.group == changed.group;
+    objects.iter().filter(of_it).take(MOST_OBJECTS).copied()
+}
+
+fn met_by(changed: &Changed<'_>, field: &FieldChange, meets: Meets, hits: Vec<(ObjectRef, Vec<String>)>) -> Option<Item> {
+    let (first, paths) = hits.first()?;
     let at = paths.first().cloned().unwrap_or_default();
-    let what = match (&field.kind, render) {
-        (FieldKind::Removed, "new") => {
-            format!("sets {at}, which the new CRD {} does not have: it is refused or dropped", changed.object.name)
+    let name = &changed.object.name;
+    let later = if meets == Meets::Later { ": this upgrade does not write it, and its next write is refused" } else { "" };
+    let what = match (&field.kind, meets) {
+        (FieldKind::Removed, Meets::Old) => {
+            format!("has {at}, which the new CRD {name} does not have: it is dropped as soon as the CRD is applied")
         }
-        (FieldKind::Removed, _) => {
-            format!("has {at}, which the new CRD {} does not have: it is dropped as soon as the CRD is applied", changed.object.name)
-        }
-        (FieldKind::Required, _) => format!("lacks {at}, which the new CRD {} asks for", changed.object.name),
-        (_, "new") => format!("has a value at {at} that the new CRD {} refuses ({})", changed.object.name, said(field)),
-        _ => format!("has a value at {at} that the new CRD {} would refuse ({})", changed.object.name, said(field)),
+        (FieldKind::Removed, _) => format!("sets {at}, which the new CRD {name} does not have: it is dropped"),
+        (FieldKind::Required, _) => format!("lacks {at}, which the new CRD {name} asks for{later}"),
+        (_, Meets::Old) => format!("has a value at {at} that the new CRD {name} would refuse ({})", said(field)),
+        _ => format!("has a value at {at} that the new CRD {name} refuses ({}){later}", said(field)),
     };
+    let weight = if meets == Meets::Refused { Weight::Stop } else { Weight::Act };
     let mut item = Item::new("crd-field-used", weight, what, Provenance::new(Evidence::CrdSchema, &changed.new.rendered.source));
     item = item.field(at, field.before.clone(), field.after.clone());
     item.detail = hits.iter().flat_map(|(object, paths)| paths.iter().map(move |path| format!("{object}: {path}"))).skip(1).collect();
-    item.next = Some(match render {
-        "new" => format!("find which of your values sets it on {first}, and take it out or correct it"),
-        _ => format!("check that nothing needs it, and look for objects of your own: kubectl get {} -A", plural(changed)),
+    item.next = Some(match meets {
+        Meets::Old => format!("check that nothing needs it, and look for objects of your own: kubectl get {} -A", plural(changed)),
+        _ => format!("find which of your values sets it on {first}, and take it out or correct it"),
     });
     about(&mut item, hits.into_iter().map(|(object, _)| object).collect());
-    vec![item]
+    Some(item)
 }
 
 fn plural(changed: &Changed<'_>) -> String {

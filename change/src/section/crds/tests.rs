@@ -74,7 +74,7 @@ fn fields_by_who_notices() {
         as.b.c: 1
     ");
     insta::assert_snapshot!(says(super::items, &both(in_crds(old), object("a: x")), &both(in_crds(new), object("a: x, b: text"))), @"
-    STOP crd-field-used A/ns/a: sets spec.a, which the new CRD as.b.c does not have: it is refused or dropped
+    ACT crd-field-used A/ns/a: sets spec.a, which the new CRD as.b.c does not have: it is dropped
         -> find which of your values sets it on A/ns/a, and take it out or correct it
     STOP crd-field-used A/ns/a: has a value at spec.b that the new CRD as.b.c refuses (string to integer)
         -> find which of your values sets it on A/ns/a, and take it out or correct it
@@ -116,4 +116,22 @@ fn the_crd_as_a_whole() {
         -> check status.storedVersions: kubectl get crd as.b.c -o jsonpath='{.status.storedVersions}'
     look crd-conversion CustomResourceDefinition/as.b.c: conversion between its versions goes from None to Webhook: without its webhook no object of it can be read
     ");
+}
+
+#[test]
+fn what_the_upgrade_does_not_write_is_refused_later() {
+    let says = |old: &str, new: &str, before: &str, after: &str| {
+        let page = says(super::items, &both(in_crds(old), object(before)), &both(in_crds(new), object(after)));
+        page.lines().filter(|line| line.contains("crd-field-used")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let later = "this upgrade does not write it, and its next write is refused";
+    let (wide, narrow) = ("a: {type: string, enum: [x, z]}, b: {type: string}", "a: {type: string, enum: [x]}, b: {type: string}");
+    let enums = "A/ns/a: has a value at spec.a that the new CRD as.b.c refuses (no longer z)";
+    assert_eq!(says(wide, narrow, "a: z", "a: z"), [format!("ACT crd-field-used {enums}: {later}")]);
+    assert_eq!(says(wide, narrow, "a: z, b: p", "a: z, b: q"), [format!("STOP crd-field-used {enums}")]);
+    let types = "A/ns/a: has a value at spec.a that the new CRD as.b.c refuses (string to integer)";
+    assert_eq!(says("a: {type: string}", "a: {type: integer}", "a: z", "a: z"), [format!("ACT crd-field-used {types}: {later}")]);
+    let dropped = "ACT crd-field-used A/ns/a: sets spec.b, which the new CRD as.b.c does not have: it is dropped";
+    assert_eq!(says(wide, "a: {type: string}", "a: x, b: p", "a: x, b: q"), [dropped]);
+    assert_eq!(says(wide, "a: {type: string}", "a: x, b: p", "a: x, b: p"), [dropped]);
 }
