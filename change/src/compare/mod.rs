@@ -199,6 +199,7 @@ impl<'a> Sides<'a> {
             builtin: is_builtin(group),
             lists: group == "monitoring.coreos.com",
             versions: &self.versions,
+            lasting: new.rendered.value["metadata"]["annotations"].get("helm.sh/hook").is_none(),
         };
         let (before, after) = (convert::stored(&old.rendered.value), convert::stored(&new.rendered.value));
         let mut found = walk::walk(rules, &before, &after);

@@ -47,7 +47,13 @@ fn noise_is_folded() {
     let pods = |containers: &str| format!("spec: {{template: {{spec: {containers}}}}}");
     let table = [
         ("v1/ConfigMap", "data: {a: b}".to_owned(), "data: {a: b}\nstatus: {}".to_owned(), Empty),
-        ("v1/ConfigMap", "data: {a: \"b \\nc\"}".to_owned(), "data: {a: \"b\\nc\\n\"}".to_owned(), Whitespace),
+        ("demo.io/v1/Thing", "spec: {description: \"b \\nc\"}".to_owned(), "spec: {description: \"b\\nc\\n\"}".to_owned(), Whitespace),
+        (
+            "monitoring.coreos.com/v1/PrometheusRule",
+            "spec: {groups: [{name: a, rules: [{alert: b, expr: 'c'}]}]}".to_owned(),
+            "spec: {groups: [{name: a, rules: [{alert: b, expr: 'c '}]}]}".to_owned(),
+            Whitespace,
+        ),
         ("apps/v1/Deployment", "spec: {}".to_owned(), "spec: {replicas: 1, strategy: {type: RollingUpdate}}".to_owned(), Default),
         ("apps/v1/Deployment", pods("{securityContext: {}}"), pods("{}"), Empty),
         (
@@ -62,7 +68,7 @@ fn noise_is_folded() {
             pods("{containers: [{name: a, image: b, imagePullPolicy: Always}]}"),
             Default,
         ),
-        ("apps/v1/Deployment", pods("{containers: [{name: a},{name: b}]}"), pods("{containers: [{name: b},{name: a}]}"), Order),
+        ("v1/Service", "spec: {ports: [{name: a},{name: b}]}".to_owned(), "spec: {ports: [{name: b},{name: a}]}".to_owned(), Order),
         (
             "apps/v1/Deployment",
             pods("{containers: [{name: a, livenessProbe: {tcpSocket: {port: 1}}}]}"),
@@ -141,6 +147,21 @@ fn noise_is_folded() {
 }
 
 #[test]
+fn white_space_in_data_and_pods_is_substance() {
+    let pods = |value: &str| format!("spec: {{template: {{spec: {{containers: [{{name: a, env: [{{name: A, value: {value}}}]}}]}}}}}}");
+    for (kind, old, new) in [
+        ("v1/ConfigMap", r#"data: {a: "b \\\nc"}"#.to_owned(), r#"data: {a: "b \\ \nc"}"#.to_owned()),
+        ("v1/ConfigMap", r#"data: {description: "b"}"#.to_owned(), r#"data: {description: "b "}"#.to_owned()),
+        ("v1/Secret", r#"stringData: {a: "b"}"#.to_owned(), r#"stringData: {a: "b\n"}"#.to_owned()),
+        ("demo.io/v1/Thing", "spec: {script: a}".to_owned(), "spec: {script: 'a '}".to_owned()),
+        ("apps/v1/Deployment", pods("a"), pods("'a '")),
+    ] {
+        let (changes, noise) = told(&object(kind, &old), &object(kind, &new));
+        assert_eq!((changes.len(), noise), (1, vec![]), "{old}");
+    }
+}
+
+#[test]
 fn an_ingress_in_the_words_of_its_new_api() {
     let old = "spec: {rules: [{host: a, http: {paths: [{path: /, backend: {serviceName: s, servicePort: 80}}]}}]}";
     let new = "spec: {rules: [{host: a, http: {paths: [{path: /, pathType: ImplementationSpecific, backend: {service: {name: s, port: {number: 80}}}}]}}]}";
@@ -156,7 +177,7 @@ fn substance_is_told_where_it_is() {
             "apps/v1/Deployment",
             pods("{containers: [{name: a, image: 'x:1'}, {name: b}]}"),
             pods("{containers: [{name: b}, {name: a, image: 'x:2'}]}"),
-            vec![r#"spec.template.spec.containers[a].image: "x:1" -> "x:2""#],
+            vec![r#"spec.template.spec.containers[a].image: "x:1" -> "x:2""#, r#"spec.template.spec.containers: ["a","b"] -> ["b","a"]"#],
         ),
         (
             "apps/v1/Deployment",
@@ -338,7 +359,8 @@ proptest! {
     #[test]
     fn the_order_of_named_things_is_no_change(names in prop::collection::btree_set("[a-z]{1,3}", 0..8), value in any_json()) {
         let items: Vec<Value> = names.iter().map(|name| json!({"name": name, "env": [{"name": "A", "value": "1"}, {"name": "B", "value": name}], "x": value})).collect();
-        let object = json!({"metadata": {"name": "x"}, "spec": {"template": {"spec": {"containers": items, "tolerations": [{"key": "a"}, {"key": "b"}]}}}});
+        // Of a hook, since pods that run are replaced for another order.
+        let object = json!({"metadata": {"name": "x", "annotations": {"helm.sh/hook": "test"}}, "spec": {"template": {"spec": {"containers": items, "tolerations": [{"key": "a"}, {"key": "b"}]}}}});
         // What is in the middle of it may be a sequence, so only the lists that we made are turned round.
         let mut other = object.clone();
         for pointer in ["/spec/template/spec/containers", "/spec/template/spec/tolerations"] {

@@ -23,6 +23,8 @@ pub(super) struct Rules<'a> {
     /// Whether an empty list of the kind is as good as none.
     pub(super) lists: bool,
     pub(super) versions: &'a Versions,
+    /// Whether its pods run on from one version to the next; those of a hook are made anew for each run.
+    pub(super) lasting: bool,
 }
 
 /// What was found.
@@ -120,7 +122,7 @@ impl Walk<'_> {
         match (old, new) {
             (Value::Object(old), Value::Object(new)) => self.maps(old, new),
             (Value::Array(old), Value::Array(new)) => self.lists(old, new),
-            (Value::String(was), Value::String(is)) if scalar::same_lines(was, is) => self.noise(NoiseKind::Whitespace),
+            (Value::String(was), Value::String(is)) if self.is_prose() && scalar::same_lines(was, is) => self.noise(NoiseKind::Whitespace),
             _ if scalar::same_meaning(self.rules.kind, &self.keys(), old, new) => self.noise(NoiseKind::Spelling),
             _ => self.change(Some(old), Some(new)),
         }
@@ -200,6 +202,31 @@ impl Walk<'_> {
             || (self.rules.kind == "CronJob" && pod_part(self.rules.kind, prefix).is_none() && prefix.starts_with(&["spec", "jobTemplate"]))
     }
 
+    /// Whether white space at the ends of lines means nothing there. In data it does: a shell reads `\\ ` and `\\` as two things.
+    fn is_prose(&self) -> bool {
+        let keys = self.keys();
+        match keys.as_slice() {
+            ["metadata", ..] => true,
+            ["data" | "binaryData" | "stringData", ..] => false,
+            _ if self.in_pods() => false,
+            _ => self.rules.kind == "PrometheusRule" || keys.last() == Some(&"description"),
+        }
+    }
+
+    /// Whether the place is in a template of pods, where any other byte makes other pods.
+    fn in_pods(&self) -> bool {
+        self.rules.lasting && pod_part(self.rules.kind, &self.keys()).is_some()
+    }
+
+    /// The same items in another order: noise, but for pods, which are replaced for it.
+    fn reordered(&mut self, old: &[Value], new: &[Value]) {
+        if self.in_pods() {
+            self.change(Some(&Value::from(old)), Some(&Value::from(new)));
+        } else {
+            self.noise(NoiseKind::Order);
+        }
+    }
+
     fn lists(&mut self, old: &[Value], new: &[Value]) {
         match layout(self.rules.builtin, self.rules.kind, &self.keys(), old, new) {
             Layout::Named { old: was, new: is, ordered } => self.named((old, &was), (new, &is), ordered),
@@ -228,11 +255,11 @@ impl Walk<'_> {
         }
         if !order.is_sorted() {
             let uses = if self.keys().last() == Some(&"env") { variables::turned(old, new) } else { Vec::new() };
+            let names = |names: &[String]| names.iter().cloned().map(Value::String).collect::<Vec<_>>();
             if ordered {
-                let names = |names: &[String]| Value::Array(names.iter().cloned().map(Value::String).collect());
-                self.change(Some(&names(was)), Some(&names(is)));
+                self.change(Some(&Value::from(names(was))), Some(&Value::from(names(is))));
             } else if uses.is_empty() {
-                self.noise(NoiseKind::Order);
+                self.reordered(&names(was), &names(is));
             }
             for one in uses {
                 self.turned(one);
@@ -264,7 +291,8 @@ impl Walk<'_> {
             }
         }
         if !order.is_sorted() {
-            self.noise(NoiseKind::Order);
+            let all_are_there = order.len() == old.len() && order.len() == new.len();
+            if all_are_there { self.reordered(old, new) } else { self.noise(NoiseKind::Order) }
         }
         let gone: Vec<usize> = (0..old.len()).filter(|at| !taken[*at]).collect();
         let step = |value: &Value, at: usize| value.as_str().map_or(Step::Index(at), |text| Step::Item(text.to_owned()));

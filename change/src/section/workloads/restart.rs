@@ -37,7 +37,7 @@ pub(super) fn item(pair: &Pair<'_>, configs: &[String]) -> Option<Item> {
         return Some(claim("pods-restart-by-hand", Weight::Look, what, &[new_of(pair)]).detail(detail));
     }
     let (weight, how) = manner(value);
-    let what = if found.only_labels {
+    let what = if found.for_nothing {
         format!("its pods restart for nothing but {because}{how}")
     } else {
         format!("its pods restart{how}: {because}")

@@ -45,7 +45,37 @@ fn a_variable_that_no_longer_finds_the_one_that_it_names() {
     know pods-restart Deployment/ns/x: its pods restart: environment of a (B: $(A) now stands after it)
         spec.template.spec.containers[a].env[B]: ["A","B"] to ["B","A"]
     "#);
-    assert_eq!(says(items, &of([a, b, c]), &of([c, a, b])), "", "mere order");
+}
+
+#[test]
+fn pods_that_restart_for_nothing_but_another_order() {
+    let pods = |pod: &str| workload("Deployment", "", &format!("{{spec: {{containers: [{{name: a, {pod}}}]}}}}"));
+    let spec = |spec: &str| workload("DaemonSet", "", &format!("{{spec: {{{spec}}}}}"));
+    for (old, new, expected) in [
+        (
+            pods("env: [{name: A}, {name: B}]"),
+            pods("env: [{name: B}, {name: A}]"),
+            "its pods restart for nothing but another order (env of a)",
+        ),
+        (
+            spec("tolerations: [{key: a}, {key: b}]"),
+            spec("tolerations: [{key: b}, {key: a}]"),
+            "its pods restart for nothing but another order (tolerations), node by node",
+        ),
+        (
+            spec("volumes: [{name: a}, {name: b}]"),
+            spec("volumes: [{name: b}, {name: a}]"),
+            "its pods restart for nothing but another order (volumes), node by node",
+        ),
+        (
+            pods("image: 'x:1', ports: [{name: a, containerPort: 1}, {name: b, containerPort: 2}]"),
+            pods("image: 'x:2', ports: [{name: b, containerPort: 2}, {name: a, containerPort: 1}]"),
+            "its pods restart: image of a (1 to 2)",
+        ),
+    ] {
+        let said = says(items, &old, &new);
+        assert!(said.lines().next().is_some_and(|line| line.ends_with(expected)), "{said}");
+    }
 }
 
 #[test]

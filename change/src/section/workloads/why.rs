@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::compare::{Change, Step};
 
 use super::super::read::{clean, few, plain};
@@ -11,6 +13,10 @@ const SHOWN: usize = 90;
 /// Lines of detail of one restart; the whole list is in the render.
 const MOST_LINES: usize = 40;
 
+/// What is the same in another order, and stands behind all that is not.
+const ORDER: &str = "another order";
+const LAST: u8 = u8::MAX;
+
 /// Reasons of one kind, about one container or about the pod.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone)]
 struct Why {
@@ -19,11 +25,11 @@ struct Why {
     container: Option<String>,
 }
 
-/// Why pods restart: phrases, the most telling first, and whether there is nothing but labels and annotations.
+/// Why pods restart: phrases, the most telling first, and whether there is nothing but labels, annotations and another order.
 #[derive(Debug, Default)]
 pub(super) struct Reasons {
     pub(super) phrases: Vec<String>,
-    pub(super) only_labels: bool,
+    pub(super) for_nothing: bool,
 }
 
 /// Sorts the changes below a pod template into phrases. `below` are the keys of the template; `configs` is what the pods read and
@@ -32,9 +38,11 @@ pub(super) fn reasons<'c>(changes: impl Iterator<Item = &'c Change>, below: usiz
     let mut all: BTreeMap<Why, Vec<String>> = BTreeMap::new();
     for change in changes {
         let (why, name) = why(&change.path, below);
+        let why = if only_turns(change) { Why { rank: LAST, what: ORDER, ..why } } else { why };
         let name = match why.what {
             "image" => tags(change).or(name),
             "environment" => turned(change).or(name),
+            ORDER => list_name(change).or(name),
             _ => name,
         };
         let names = all.entry(why).or_default();
@@ -44,11 +52,19 @@ pub(super) fn reasons<'c>(changes: impl Iterator<Item = &'c Change>, below: usiz
             names.push(name);
         }
     }
-    let only_labels = !all.is_empty() && all.keys().all(|why| matches!(why.what, "label" | "annotation"));
-    Reasons { phrases: all.iter().map(|(why, names)| phrase(why, names, configs)).collect(), only_labels }
+    // Beside anything else another order is not worth a word.
+    if all.keys().any(|why| why.what != ORDER) {
+        all.retain(|why, _| why.what != ORDER);
+    }
+    let for_nothing = !all.is_empty() && all.keys().all(|why| matches!(why.what, "label" | "annotation" | ORDER));
+    Reasons { phrases: all.iter().map(|(why, names)| phrase(why, names, configs)).collect(), for_nothing }
 }
 
 fn phrase(why: &Why, names: &[String], configs: &[String]) -> String {
+    if why.what == ORDER {
+        let of = why.container.as_deref().map(|container| format!(" of {container}")).unwrap_or_default();
+        return format!("{ORDER} ({}{of})", few(names, 3));
+    }
     let mut text = match (why.what, names.len()) {
         ("configuration", _) if !configs.is_empty() => few(configs, 3),
         ("label", 2..) => "labels".to_owned(),
@@ -149,6 +165,24 @@ fn turned(change: &Change) -> Option<String> {
         let (other, side) = if first == variable { (second, "after") } else { (first, "before") };
         format!("{variable}: $({other}) now stands {side} it")
     })
+}
+
+/// Whether a list has the same items in another order. That of init containers is meant, and so is that of variables that use each other.
+fn only_turns(change: &Change) -> bool {
+    let (Some(Value::Array(before)), Some(Value::Array(after))) = (&change.before, &change.after) else { return false };
+    let is_meant = match change.path.last() {
+        Some(Step::Key(key)) => key == "initContainers",
+        _ => true,
+    };
+    !is_meant && before.len() == after.len() && after.iter().all(|item| before.contains(item))
+}
+
+/// The list whose order changes.
+fn list_name(change: &Change) -> Option<String> {
+    match change.path.last()? {
+        Step::Key(key) => Some(key.clone()),
+        Step::Item(_) | Step::Index(_) => None,
+    }
 }
 
 /// Name and tag or digest of an image.
