@@ -34,6 +34,15 @@ pub(super) enum Right {
 }
 
 impl Right {
+    /// Whether nothing in a cluster is kept from whoever holds it everywhere.
+    pub(super) fn is_everything(&self) -> bool {
+        match self {
+            Self::On { group, resource, verb, name } => group == "*" && resource == "*" && verb == "*" && name.is_none(),
+            Self::Role { kind, name } => kind == "ClusterRole" && name == "cluster-admin",
+            Self::Url { .. } => false,
+        }
+    }
+
     /// Whether whoever holds this one holds the other too.
     pub(super) fn covers(&self, other: &Self) -> bool {
         match (self, other) {

@@ -56,7 +56,13 @@ fn grow(subject: &Subject, scope: &Scope, held: &Held, fresh: &[&Right], known: 
         };
         let may = if known || subject.kind == "ClusterRole" { "may now" } else { "is new and may" };
         let what = format!("{} {may} {} {}{}", who(subject), said(&phrases), place(scope), danger.said());
-        let mut item = Item::new(code, Weight::Look, what, Provenance::new(Evidence::Render, &held.source));
+        let is_everything = scope.is_none() && rights.iter().any(|right| right.is_everything());
+        let to_anybody = words::is_anybody(subject) && danger != Danger::None;
+        let weight = if is_everything || to_anybody { Weight::Act } else { Weight::Look };
+        let mut item = Item::new(code, weight, what, Provenance::new(Evidence::Render, &held.source));
+        if weight == Weight::Act {
+            item.next = Some("let somebody who may give the whole cluster away decide on it, or switch it off by the values".to_owned());
+        }
         if phrases.len() > PHRASES + 1 {
             item.detail = phrases;
         }

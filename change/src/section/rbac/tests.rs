@@ -69,7 +69,10 @@ fn who_is_new_and_roles_of_others() {
     know rbac-shrinks 1 right is taken away
         operator may no longer get pods in every namespace
     ");
-    insta::assert_snapshot!(says(super::items, "", &bound("ClusterRole", "operator").replace("name: op}", "name: cluster-admin}")), @"look rbac-wildcard ClusterRoleBinding/cluster-admin: operator is new and may do all that ClusterRole cluster-admin allows (it is not of this chart) in every namespace, a wildcard");
+    insta::assert_snapshot!(says(super::items, "", &bound("ClusterRole", "operator").replace("name: op}", "name: cluster-admin}")), @"
+    ACT rbac-wildcard ClusterRoleBinding/cluster-admin: operator is new and may do all that ClusterRole cluster-admin allows (it is not of this chart) in every namespace, a wildcard
+        -> let somebody who may give the whole cluster away decide on it, or switch it off by the values
+    ");
     let aggregate =
         role("ClusterRole", &rules).replace("{name: op}", "{name: op, labels: {rbac.authorization.k8s.io/aggregate-to-view: 'true'}}");
     insta::assert_snapshot!(says(super::items, "", &aggregate), @"look rbac-grows ClusterRole/op: whoever has the role view may now get pods in every namespace");
@@ -90,4 +93,35 @@ fn webhooks() {
     ");
     insta::assert_snapshot!(says(super::items, "", &hook("Fail", "prometheusrules")), @"look webhook-added ValidatingWebhookConfiguration/w: is new and is asked about CREATE and UPDATE of prometheusrules (monitoring.coreos.com) (when it does not answer, they are refused)");
     assert_eq!(says(super::items, &hook("Fail", "a"), &hook("Fail", "a").replace("Zm9v", "YmFy")), "");
+}
+
+#[test]
+fn the_whole_cluster_given_away_asks_for_a_decision() {
+    let binding = |subject: &str, role: &str| {
+        format!(
+            "kind: ClusterRoleBinding\napiVersion: rbac.authorization.k8s.io/v1\nmetadata: {{name: b}}\nroleRef: {{kind: ClusterRole, name: {role}}}\nsubjects: [{subject}]"
+        )
+    };
+    let all =
+        [role("ClusterRole", &rule("'*'", "'*'", "'*'")), binding("{kind: ServiceAccount, name: a, namespace: ns}", "op")].join("\n---\n");
+    let secrets =
+        [role("ClusterRole", &rule("''", "secrets", "get")), binding("{kind: Group, name: 'system:authenticated'}", "op")].join("\n---\n");
+    for (new, starts) in [
+        (
+            binding("{kind: Group, name: 'system:unauthenticated'}", "cluster-admin"),
+            "ACT rbac-wildcard ClusterRoleBinding/b: anybody, without logging in, is new",
+        ),
+        (
+            binding("{kind: User, name: 'system:anonymous'}", "cluster-admin"),
+            "ACT rbac-wildcard ClusterRoleBinding/b: anybody, without logging in, is new",
+        ),
+        (binding("{kind: ServiceAccount, name: a, namespace: ns}", "cluster-admin"), "ACT rbac-wildcard ClusterRoleBinding/b: a is new"),
+        (all, "ACT rbac-wildcard ClusterRole/op: a is new"),
+        (secrets, "ACT rbac-secrets ClusterRole/op: everybody who is logged in is new"),
+        (binding("{kind: Group, name: 'system:authenticated'}", "view"), "look rbac-grows"),
+    ] {
+        let said = says(super::items, "", &new);
+        assert!(said.starts_with(starts), "{said}");
+        assert_eq!(says(super::items, &new, &new), "", "it was so before");
+    }
 }

@@ -73,6 +73,15 @@ fn escalating(group: &str, resource: &str, verb: &str) -> bool {
     }
 }
 
+/// Whether next to everybody is one of them: whoever reaches the API server, or has any account of the cluster.
+pub(super) fn is_anybody(subject: &Subject) -> bool {
+    match subject.kind.as_str() {
+        "Group" => matches!(subject.name.as_str(), "system:authenticated" | "system:unauthenticated" | "system:serviceaccounts"),
+        "User" => subject.name == "system:anonymous",
+        _ => false,
+    }
+}
+
 /// `ServiceAccount prometheus-operator`.
 pub(super) fn who(subject: &Subject) -> String {
     match subject.kind.as_str() {
@@ -80,8 +89,10 @@ pub(super) fn who(subject: &Subject) -> String {
         "Group" => match subject.name.as_str() {
             "system:authenticated" => "everybody who is logged in".to_owned(),
             "system:unauthenticated" => "anybody, without logging in,".to_owned(),
+            "system:serviceaccounts" => "every service account of the cluster".to_owned(),
             name => format!("group {name}"),
         },
+        "User" if subject.name == "system:anonymous" => "anybody, without logging in,".to_owned(),
         "User" => format!("user {}", subject.name),
         _ => subject.name.clone(),
     }
