@@ -1,5 +1,7 @@
 //! Objects that come, go or change and that no other part tells of; and those whose going loses something.
 
+mod used;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
@@ -15,6 +17,7 @@ const PATHS: usize = 6;
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items: Vec<Item> = names_change(context).into_iter().collect();
     items.extend(losses(context));
+    items.extend(used::items(context));
     items.extend(served::ending(context));
     finish(items)
 }
