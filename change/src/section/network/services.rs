@@ -100,7 +100,8 @@ fn whole(old: &Value, seen: Seen<'_>) -> Vec<Item> {
         let what = if headless(new) {
             "becomes headless: its name leads to the pods and no longer to one address"
         } else {
-            "is no longer headless: its name leads to one address"
+            // The API server fills an address that is not given from the object that is there.
+            "stays headless until it is deleted and made anew: the new version asks for an address and the API server keeps clusterIP None"
         };
         push("service-headless", Weight::Look, what.to_owned());
     }
@@ -115,11 +116,12 @@ fn whole(old: &Value, seen: Seen<'_>) -> Vec<Item> {
             .filter(|key| was.get(*key) != is.get(*key))
             .cloned()
             .collect();
-        push(
-            "service-selector",
-            Weight::Look,
-            format!("selects pods by other labels ({}): until they have them it leads nowhere", and(&differ)),
-        );
+        let what = if is.is_empty() {
+            "selects no pods any more: it leads to whatever endpoints somebody else writes for it".to_owned()
+        } else {
+            format!("selects pods by other labels ({}): until they have them it leads nowhere", and(&differ))
+        };
+        push("service-selector", Weight::Look, what);
     }
     for (field, said) in [
         ("externalTrafficPolicy", "external traffic"),

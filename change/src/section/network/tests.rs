@@ -23,9 +23,15 @@ fn services() {
     look node-port Service/ns/s: port 1 is 30002 on the nodes where it was 30001
     ");
     insta::assert_snapshot!(change("clusterIP: None, selector: {app: a}", "selector: {app: b, x: y-z}"), @"
-    look service-headless Service/ns/s: is no longer headless: its name leads to one address
+    look service-headless Service/ns/s: stays headless until it is deleted and made anew: the new version asks for an address and the API server keeps clusterIP None
     look service-selector Service/ns/s: selects pods by other labels (app and x): until they have them it leads nowhere
     ");
+    for empty in ["selector: {}", ""] {
+        assert_eq!(
+            change("selector: {app: a}", empty),
+            "look service-selector Service/ns/s: selects no pods any more: it leads to whatever endpoints somebody else writes for it\n"
+        );
+    }
     assert_eq!(
         change("ports: [{name: web, port: 9090}]", "type: ClusterIP, ports: [{name: web, port: 9090, targetPort: 9090, protocol: TCP}]"),
         ""
