@@ -2,11 +2,12 @@
 
 use super::graph::{Graph, Stand};
 use super::kubernetes::Minors;
-use super::rule::Rule;
+use super::rule::{Origin, Rule};
 use super::solve::search;
 use crate::constraint::Version;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::cmp::Reverse;
 
 /// Why there is no way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +57,7 @@ pub enum NoRoute {
         from: Box<Stand>,
         /// What was asked for.
         to: Box<Stand>,
-        /// The rules; without any one of them there would be a way. Empty when no rule leads to the other name at all.
+        /// The rules that leave no way together, while fewer of them would. Empty when no rule leads to the other name at all.
         by: Vec<Blocking>,
     },
 }
@@ -74,11 +75,13 @@ pub struct Blocking {
     pub note: Option<String>,
     /// Where it comes from.
     pub source: String,
+    /// Who wrote it.
+    pub origin: Origin,
 }
 
 impl From<&Rule> for Blocking {
     fn from(rule: &Rule) -> Self {
-        Self { rule: rule.id.clone(), words: rule.says(), note: rule.note.clone(), source: rule.source.clone() }
+        Self { rule: rule.id.clone(), words: rule.says(), note: rule.note.clone(), source: rule.source.clone(), origin: rule.origin }
     }
 }
 
@@ -90,19 +93,40 @@ fn rules_in_words(by: &[Blocking]) -> String {
     }
 }
 
-/// A smallest set of rules that leaves no way. What is not needed to block it is taken out one rule at a time, later rules first,
-/// so that the answer is always the same.
+/// A set of rules that leaves no way, of which none can be left out. The shipped rules are known to leave ways by themselves, so
+/// they are taken out first where that makes no difference, and an operator's own, the skips above all, stay to be blamed.
 pub(crate) fn diagnose(graph: &mut Graph<'_>, cluster: Option<Minors>) -> NoRoute {
-    let binding = graph.binding();
-    let mut guilty = Vec::new();
-    for rule in binding.iter().rev() {
-        graph.ignored.push(*rule);
-        if search(graph, cluster).is_some() {
-            graph.ignored.pop();
-            guilty.push(*rule);
+    let mut guilty = graph.binding();
+    let weight = |index: &usize| {
+        let rule = graph.rule(*index);
+        let origin = match rule.origin {
+            Origin::Shipped => 0,
+            Origin::Rendered => 1,
+            Origin::Operator => 2,
+        };
+        (origin, rule.skip.is_some(), Reverse(*index))
+    };
+    guilty.sort_by_key(weight);
+    let mut innocent = Vec::new();
+    // Which version is a stop depends on the skips, so a rule that is needed at first need not be in the end.
+    loop {
+        let before = guilty.len();
+        guilty.retain(|rule| {
+            innocent.push(*rule);
+            graph.ignore(&innocent);
+            let needed = search(graph, cluster).is_some();
+            if needed {
+                innocent.pop();
+            }
+            needed
+        });
+        if guilty.len() == before {
+            break;
         }
     }
-    let by = guilty.iter().rev().map(|rule| Blocking::from(graph.rule(*rule))).collect();
+    graph.ignore(&[]);
+    guilty.sort_unstable();
+    let by = guilty.iter().map(|rule| Blocking::from(graph.rule(*rule))).collect();
     let stand = |node: usize| Box::new(graph.nodes[node].stand.clone());
     NoRoute::Blocked { from: stand(0), to: stand(graph.last()), by }
 }

@@ -6,6 +6,7 @@ use super::set::RuleSet;
 use crate::constraint::{Constraint, Version};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A version of a chart.
@@ -29,8 +30,8 @@ pub(crate) struct Graph<'a> {
     /// The first is where the way begins, the last is where it ends.
     pub(crate) nodes: Vec<Node>,
     rules: Vec<Known<'a>>,
-    /// Rules without which it would be another question: their indexes.
-    pub(crate) ignored: Vec<usize>,
+    /// Indexes of rules that are taken as not written.
+    ignored: Vec<usize>,
 }
 
 pub(crate) struct Node {
@@ -44,8 +45,10 @@ struct Known<'a> {
     rule: &'a Rule,
     from_chart: usize,
     chart: usize,
-    /// The one version in `must_stop_at` that counts as a stop.
-    stop: Option<Version>,
+    /// The versions in `must_stop_at` that can be the one that counts, the newest first, each with the rules that skip it.
+    candidates: Vec<(Version, Vec<usize>)>,
+    /// The node that counts as the stop, as long as nothing else is ignored.
+    stop: Option<usize>,
     minors: Minors,
     /// For each node, whether `from`, `to`, `must_stop_at` and `skip` take it.
     takes: Vec<Taken>,
@@ -70,7 +73,16 @@ impl<'a> Graph<'a> {
         for rule in &set.rules {
             if let (Some(from_chart), Some(chart)) = (place(&rule.from_chart), place(&rule.chart)) {
                 let minors = rule.needs_kubernetes.as_ref().map_or(Minors::ALL, |range| Minors::taken(range, cluster));
-                rules.push(Known { rule, from_chart, chart, stop: None, minors, takes: Vec::new(), edges: (true, true) });
+                rules.push(Known {
+                    rule,
+                    from_chart,
+                    chart,
+                    candidates: Vec::new(),
+                    stop: None,
+                    minors,
+                    takes: Vec::new(),
+                    edges: (true, true),
+                });
             }
         }
         let mut graph = Self { nodes: Vec::new(), rules, ignored: Vec::new() };
@@ -78,6 +90,7 @@ impl<'a> Graph<'a> {
         graph.know_stops(set, line, from, to);
         graph.know_nodes();
         graph.drop_twins();
+        graph.ignore(&[]);
         graph
     }
 
@@ -97,24 +110,20 @@ impl<'a> Graph<'a> {
         nodes
     }
 
-    /// Which version a rule wants to be stopped at: the newest published release in its range that no rule skips. What lies
-    /// beyond the two ends counts too, so that the answer does not depend on the question.
+    /// Which versions a rule may want to be stopped at: the newest published release in its range that no rule skips. What lies
+    /// beyond the two ends counts too, so that the answer does not depend on the question. Of those that the same rules skip only
+    /// the newest can ever be it.
     fn know_stops(&mut self, set: &RuleSet, line: &[String], from: &Stand, to: &Stand) {
-        let skips: Vec<(&str, &Constraint)> =
-            self.rules.iter().filter_map(|k| Some((k.rule.chart.as_str(), k.rule.skip.as_ref()?))).collect();
-        let skipped = |chart: &str, version: &Version| skips.iter().any(|(name, range)| *name == chart && takes(Some(range), version));
-        let mut stops = Vec::with_capacity(self.rules.len());
-        for known in &self.rules {
-            let chart = &line[known.chart];
-            let ends = [from, to].into_iter().filter(|stand| stand.chart == *chart).map(|stand| &stand.version);
-            let published = set.charts.get(chart).into_iter().flat_map(|chart| &chart.versions);
-            let wanted = |range: &Constraint| {
-                let fits = |v: &&Version| v.prerelease().is_empty() && takes(Some(range), v) && !skipped(chart, v);
-                published.chain(ends).filter(fits).max().cloned()
-            };
-            stops.push(known.rule.must_stop_at.as_ref().and_then(wanted));
+        let releases: Vec<Vec<(Version, Vec<usize>)>> = line.iter().map(|chart| self.releases(set, chart, from, to)).collect();
+        for known in &mut self.rules {
+            if let Some(range) = &known.rule.must_stop_at {
+                for (version, skips) in releases[known.chart].iter().filter(|(version, _)| takes(Some(range), version)) {
+                    if known.candidates.iter().all(|(_, other)| other != skips) {
+                        known.candidates.push((version.clone(), skips.clone()));
+                    }
+                }
+            }
         }
-        self.rules.iter_mut().zip(stops).for_each(|(known, stop)| known.stop = stop);
         for known in &mut self.rules {
             let versions = |index: usize| set.charts.get(&line[index]).map(|chart| &chart.versions);
             let oldest = versions(known.from_chart).and_then(|versions| versions.first());
@@ -123,6 +132,30 @@ impl<'a> Graph<'a> {
                 oldest.is_none_or(|version| takes(known.rule.from.as_ref(), version)),
                 newest.is_none_or(|version| takes(known.rule.to.as_ref(), version)),
             );
+        }
+    }
+
+    /// The releases of a chart and the two ends, the newest first, each with the rules that skip it.
+    fn releases(&self, set: &RuleSet, chart: &str, from: &Stand, to: &Stand) -> Vec<(Version, Vec<usize>)> {
+        let ends = [from, to].into_iter().filter(|stand| stand.chart == *chart).map(|stand| &stand.version);
+        let published = set.charts.get(chart).into_iter().flat_map(|chart| &chart.versions);
+        let all: BTreeSet<&Version> = published.chain(ends).filter(|version| version.prerelease().is_empty()).collect();
+        let skips: Vec<(usize, &Constraint)> = (self.rules.iter().enumerate())
+            .filter(|(_, known)| known.rule.chart == chart)
+            .filter_map(|(index, known)| Some((index, known.rule.skip.as_ref()?)))
+            .collect();
+        let skipped = |version: &Version| skips.iter().filter(|(_, range)| takes(Some(range), version)).map(|(index, _)| *index).collect();
+        all.into_iter().rev().map(|version| (version.clone(), skipped(version))).collect()
+    }
+
+    /// Takes rules as not written: these, and no others.
+    pub(crate) fn ignore(&mut self, rules: &[usize]) {
+        rules.clone_into(&mut self.ignored);
+        let (nodes, ignored) = (&self.nodes, &self.ignored);
+        for known in &mut self.rules {
+            let stop = known.candidates.iter().find(|(_, skips)| skips.iter().all(|skip| ignored.contains(skip)));
+            let is = |node: &Node, version: &Version| node.chart == known.chart && node.stand.version == *version;
+            known.stop = stop.and_then(|(version, _)| nodes.iter().position(|node| is(node, version)));
         }
     }
 
@@ -138,7 +171,7 @@ impl<'a> Graph<'a> {
                 Taken {
                     from: node.chart == known.from_chart && takes(rule.from.as_ref(), version),
                     to: own && takes(rule.to.as_ref(), version),
-                    stop: within(&rule.must_stop_at) && (ends || known.stop.as_ref() == Some(version)),
+                    stop: within(&rule.must_stop_at) && (ends || known.candidates.iter().any(|(candidate, _)| candidate == version)),
                     skip: within(&rule.skip),
                 }
             };
@@ -225,9 +258,11 @@ impl<'a> Graph<'a> {
     /// The rules that a step would break.
     pub(crate) fn against(&self, from: usize, to: usize) -> Vec<&'a Rule> {
         let skips = self.active().filter(|(_, known)| known.takes[to].skip).map(|(_, known)| known.rule);
+        let last = self.last();
         let stop = |index: &usize| {
             let known = &self.rules[*index];
-            known.rule.must_stop_at.is_some() && !known.takes[from].stop && !known.takes[to].stop
+            let stops = |node: usize| known.takes[node].stop && (node == 0 || node == last || known.stop == Some(node));
+            known.rule.must_stop_at.is_some() && !stops(from) && !stops(to)
         };
         skips.chain(self.crossed(from, to).filter(|(index, _)| stop(index)).map(|(_, rule)| rule)).collect()
     }

@@ -317,21 +317,18 @@ fn compare(oracle: &Oracle<'_>, question: &Question, kubernetes: Option<u64>) ->
 
 /// With only the blamed rules there is no way either, and without any one of them there is one.
 fn blames_no_innocent(set: &RuleSet, question: &Question, by: &[super::super::Blocking]) -> Result<(), TestCaseError> {
-    let binds = |rule: &Rule| rule.must_stop_at.is_some() || rule.skip.is_some() || rule.needs_kubernetes.is_some();
-    let blamed = |rule: &Rule| by.iter().any(|blocking| blocking.rule == rule.id);
-    // Which version a stop is depends on what is skipped, so a rule is made harmless and not removed.
     let without = |spare: &dyn Fn(&Rule) -> bool| {
         let mut set = set.clone();
-        for rule in set.rules.iter_mut().filter(|rule| binds(rule) && rule.skip.is_none() && !spare(rule)) {
-            (rule.must_stop_at, rule.needs_kubernetes) = (None, None);
+        for rule in set.rules.iter_mut().filter(|rule| !spare(rule)) {
+            (rule.must_stop_at, rule.skip, rule.needs_kubernetes) = (None, None, None);
         }
         solve(&set, question)
     };
+    let blamed = |rule: &Rule| by.iter().any(|blocking| blocking.rule == rule.id);
     prop_assert!(without(&blamed).is_err(), "the blamed rules do not block: {by:?}");
-    for one in by.iter().filter(|one| set.rules.iter().any(|rule| rule.id == one.rule && rule.skip.is_none())) {
+    for one in by {
         let spare = |rule: &Rule| blamed(rule) && rule.id != one.rule;
-        let skips_block = set.rules.iter().any(|rule| rule.skip.is_some() && !blamed(rule));
-        prop_assert!(skips_block || without(&spare).is_ok(), "{} is blamed for nothing: {by:?}", one.rule);
+        prop_assert!(without(&spare).is_ok(), "{} is blamed for nothing: {by:?}", one.rule);
     }
     Ok(())
 }

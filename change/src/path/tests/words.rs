@@ -116,6 +116,23 @@ fn questions_without_a_way() {
 }
 
 #[test]
+fn the_operators_own_rules_are_blamed_and_skips_with_them() {
+    let blamed = |rules: &str, from: &str, to: &str| -> Vec<String> {
+        let mut set = RuleSet::shipped().unwrap();
+        let text = format!("apiVersion: groundswell.dev/v1alpha1\nkind: PathRules\nchart: kube-prometheus-stack\nrules:\n{rules}");
+        set.add(read("own.yaml", &text, Origin::Operator).unwrap()).unwrap();
+        match solve(&set, &question("kube-prometheus-stack", from, to, None)).unwrap_err() {
+            NoRoute::Blocked { by, .. } => by.into_iter().map(|blocking| blocking.rule).collect(),
+            other => panic!("{other}"),
+        }
+    };
+    assert_eq!(blamed("- {id: s1, skip: '*', source: s}\n", "40.0.0", "80.14.4"), ["s1"]);
+    let both = "- {id: a1, from: <80.0.0, to: '>=80.0.0', mustStopAt: 79.x, source: a}\n- {id: a2, skip: 79.x, source: a}\n";
+    assert_eq!(blamed(both, "72.9.1", "80.14.4"), ["a1", "a2"]);
+    assert_eq!(blamed("- {id: s2, skip: 66.x, source: s}\n", "60.5.0", "80.14.4"), ["kps-66-prometheus-2.55", "s2"]);
+}
+
+#[test]
 fn what_nobody_looked_at_is_said() {
     let rules = set("");
     let codes = |from: &str, to: &str| -> Vec<FindingCode> {
