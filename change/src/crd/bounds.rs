@@ -72,6 +72,11 @@ fn alike(name: &str, was: &Value, is: &Value) -> bool {
     rules(is).iter().all(|rule| was.contains(rule))
 }
 
+/// Whether [`breaks`] can tell for a limit of this name.
+pub(super) fn evaluated(name: &str) -> bool {
+    UPPER.contains(&name) || LOWER.contains(&name)
+}
+
 /// Whether a value breaks a limit. What would need an expression language or a schema in full is not tried.
 pub(super) fn breaks(name: &str, limit: &Value, value: &Value) -> bool {
     let Some(limit) = limit.as_f64() else { return false };

@@ -131,6 +131,18 @@ impl FieldChange {
     pub fn breaks(&self, object: &Value) -> Vec<String> {
         used::breaks(self, object)
     }
+
+    /// Whether [`FieldChange::breaks`] can tell: expressions, patterns and schemas within a schema are not evaluated.
+    #[must_use]
+    pub fn evaluated(&self) -> bool {
+        !matches!(&self.kind, FieldKind::Tightened(name) if !bounds::evaluated(name))
+    }
+
+    /// Where this object has the field, and its values; at most a hundred.
+    #[must_use]
+    pub fn places<'v>(&self, object: &'v Value) -> Vec<(String, &'v Value)> {
+        used::places(self, object)
+    }
 }
 
 /// Which kind a CRD defines: its group and its kind.

@@ -31,36 +31,51 @@ pub(super) fn breaks(field: &FieldChange, object: &Value) -> Vec<String> {
     found
 }
 
+/// Places and values of the field in an object.
+pub(super) fn places<'v>(field: &FieldChange, object: &'v Value) -> Vec<(String, &'v Value)> {
+    let mut found = Vec::new();
+    collect(object, &field.path, String::new(), &mut |at, value| {
+        if !value.is_null() && found.len() < MOST {
+            found.push((at, value));
+        }
+    });
+    found
+}
+
 fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// The places that a path of a schema names in an object, where they fulfil a condition.
 fn find(value: &Value, path: &[FieldStep], at: String, wanted: &dyn Fn(&Value) -> bool, found: &mut Vec<String>) {
-    if found.len() >= MOST {
-        return;
-    }
-    let Some((step, rest)) = path.split_first() else {
-        if wanted(value) {
+    collect(value, path, at, &mut |at, value| {
+        if found.len() < MOST && wanted(value) {
             found.push(at);
         }
+    });
+}
+
+/// Visits the places that a path of a schema names in an object.
+fn collect<'v>(value: &'v Value, path: &[FieldStep], at: String, visit: &mut dyn FnMut(String, &'v Value)) {
+    let Some((step, rest)) = path.split_first() else {
+        visit(at, value);
         return;
     };
     match (step, value) {
         (FieldStep::Key(key), Value::Object(map)) => {
             if let Some(inner) = map.get(key) {
-                find(inner, rest, joined(&at, key), wanted, found);
+                collect(inner, rest, joined(&at, key), visit);
             }
         }
         (FieldStep::Values, Value::Object(map)) => {
             for (key, inner) in map {
-                find(inner, rest, joined(&at, key), wanted, found);
+                collect(inner, rest, joined(&at, key), visit);
             }
         }
         (FieldStep::Items, Value::Array(items)) => {
             for (n, inner) in items.iter().enumerate() {
                 let name = inner.get("name").and_then(Value::as_str).map_or_else(|| n.to_string(), str::to_owned);
-                find(inner, rest, format!("{at}[{name}]"), wanted, found);
+                collect(inner, rest, format!("{at}[{name}]"), visit);
             }
         }
         _ => {}

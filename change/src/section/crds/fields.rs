@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::Context;
 use super::super::read::{Seen, about, clean, count, few, news, olds, plain};
-use super::Changed;
+use super::{Changed, unevaluated};
 use crate::crd::{FieldChange, FieldKind};
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 
@@ -20,7 +20,8 @@ pub(super) fn items(context: &Context<'_>, changed: &[Changed<'_>]) -> Vec<Item>
     let mut unused: BTreeMap<(FieldKind, String, String), (Vec<&Changed<'_>>, &FieldChange)> = BTreeMap::new();
     for one in changed {
         for field in &one.change.fields {
-            let used = used(context, one, field, &before, &after);
+            let mut used = used(context, one, field, &before, &after);
+            used.extend(unevaluated::items(one, field, &before, &after));
             if used.is_empty() {
                 let values = format!("{:?} {:?}", field.before, field.after);
                 unused.entry((field.kind.clone(), field.path_text(), values)).or_insert_with(|| (Vec::new(), field)).0.push(one);
@@ -70,7 +71,7 @@ fn used(context: &Context<'_>, changed: &Changed<'_>, field: &FieldChange, befor
 }
 
 /// The objects of the kind that the CRD defines.
-fn of_kind<'s, 'c: 's>(changed: &'s Changed<'_>, objects: &'s [Seen<'c>]) -> impl Iterator<Item = Seen<'c>> + 's {
+pub(super) fn of_kind<'s, 'c: 's>(changed: &'s Changed<'_>, objects: &'s [Seen<'c>]) -> impl Iterator<Item = Seen<'c>> + 's {
     let of_it = |seen: &&Seen<'_>| seen.object.kind == changed.kind && seen.object.group == changed.group;
     objects.iter().filter(of_it).take(MOST_OBJECTS).copied()
 }
@@ -175,7 +176,7 @@ fn claim(fields: &[(&FieldChange, Vec<&Changed<'_>>)]) -> Option<Item> {
 }
 
 /// Before and after in a few words.
-fn said(field: &FieldChange) -> String {
+pub(super) fn said(field: &FieldChange) -> String {
     let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "none".to_owned(), |value| clean(&plain(value), 80));
     let list = |value: &Option<Value>| -> Vec<Value> { value.as_ref().and_then(Value::as_array).cloned().unwrap_or_default() };
     match &field.kind {

@@ -1,6 +1,7 @@
 //! Custom resource definitions: which come and go, and what changes in their fields.
 
 mod fields;
+mod unevaluated;
 
 use std::collections::BTreeMap;
 

@@ -135,3 +135,28 @@ fn what_the_upgrade_does_not_write_is_refused_later() {
     assert_eq!(says(wide, "a: {type: string}", "a: x, b: p", "a: x, b: q"), [dropped]);
     assert_eq!(says(wide, "a: {type: string}", "a: x, b: p", "a: x, b: p"), [dropped]);
 }
+
+#[test]
+fn a_rule_that_is_not_evaluated_is_said_where_an_object_sets_the_field() {
+    let (old, new) = ("a: {type: string}, b: {type: string}", "a: {type: string, pattern: ^z}, b: {type: string}");
+    let says = |before: &str, after: &str| says(super::items, &both(in_crds(old), object(before)), &both(in_crds(new), object(after)));
+    insta::assert_snapshot!(says("a: one", "a: two"), @"
+    ACT crd-rule-unevaluated A/ns/a: sets a field whose new rule was not evaluated: spec.a (CRD as.b.c, pattern: none to ^z)
+        -> check A/ns/a against the rule, or apply it with --dry-run=server once the new CRD is there
+    ");
+    insta::assert_snapshot!(says("a: one", "a: one, b: two"), @"
+    look crd-rule-unevaluated A/ns/a: sets a field as before whose new rule was not evaluated: spec.a (CRD as.b.c, pattern: none to ^z)
+        -> check A/ns/a against the rule, or apply it with --dry-run=server once the new CRD is there
+    ");
+    insta::assert_snapshot!(says("b: one", "b: two"), @"look crd-field-tightened CustomResourceDefinition/as.b.c: spec.a has a tighter rule (pattern: none to ^z); no object of either render notices");
+    let rule = "a: {type: integer, x-kubernetes-validations: [{rule: self > 5}]}";
+    let page = super::super::testing::says(
+        super::items,
+        &both(in_crds("a: {type: integer}"), object("a: 1")),
+        &both(in_crds(rule), object("a: 2")),
+    );
+    insta::assert_snapshot!(page, @"
+    ACT crd-rule-unevaluated A/ns/a: sets a field whose new rule was not evaluated: spec.a (CRD as.b.c, rules: self > 5)
+        -> check A/ns/a against the rule, or apply it with --dry-run=server once the new CRD is there
+    ");
+}
