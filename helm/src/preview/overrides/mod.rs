@@ -1,6 +1,7 @@
 //! The operator's keys, classed by what changes when each is left out.
 //!
-//! A key that leaves the new render as it is has no effect there; only such keys are left out of the old render too. Three things
+//! A key that leaves the new render as it is has no effect there; only such keys are left out of the old render too. Keys without
+//! effect are then left out all at once, for two of them may cover each other. Three things
 //! save renders, and none of them changes an answer:
 //!
 //! * A value equal to the new chart's default is its default: Helm lays values over each other, so leaving it out gives the same.
@@ -13,6 +14,7 @@ mod keys;
 mod moved;
 mod named;
 mod rounds;
+mod together;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,14 +99,16 @@ pub(super) async fn classed(
         cache,
     };
     let open = classing.open(&will.defaults);
-    let (new_effects, reproduced) = match classing.effects(Which::New, &open, &named).await {
+    let (mut new_effects, reproduced) = match classing.effects(Which::New, &open, &named).await {
         Some(effects) => (effects, true),
         None => (Effects::new(), false),
     };
+    classing.together(Which::New, &mut new_effects).await;
     let dead: Vec<usize> = open.into_iter().filter(|key| new_effects.get(key).is_some_and(BTreeSet::is_empty)).collect();
     let old_effects = classing.effects(Which::Old, &dead, &named_before).await;
     let reproduced = reproduced && old_effects.is_some();
-    let old_effects = old_effects.unwrap_or_default();
+    let mut old_effects = old_effects.unwrap_or_default();
+    classing.together(Which::Old, &mut old_effects).await;
     let moved = classing.moved(&dead, &old_effects, &named, was, will).await;
     let verdicts = verdicts(&classing, &new_effects, &old_effects, &moved, &named, (was, will));
     let not_checked = not_checked(&verdicts, reproduced);

@@ -39,7 +39,7 @@ pub(super) struct Classing {
 }
 
 impl Classing {
-    fn bench(&self, which: Which) -> Arc<Bench> {
+    pub(super) fn bench(&self, which: Which) -> Arc<Bench> {
         let [old, new] = &self.benches;
         Arc::clone(if which == Which::Old { old } else { new })
     }

@@ -114,3 +114,24 @@ async fn a_key_that_only_brings_crds_works() {
     assert_eq!(classes(&made), ["crds.active: Works"]);
     assert_eq!(made.input.overrides.unwrap()[0].affects, ["CRDs of beacon/sub"]);
 }
+
+#[tokio::test]
+async fn keys_that_cover_each_other_work() {
+    let map = |name: &str, either: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{v: '{{{{ if or {either} }}}}on{{{{ end }}}}'}}\n"
+        )
+    };
+    let old = map("a", ".Values.a .Values.b") + &map("b", ".Values.c .Values.d .Values.e") + &map("c", ".Values.f .Values.g");
+    let new = map("a", ".Values.a .Values.b") + &map("b", ".Values.c .Values.d .Values.e");
+    let (old, new) = (chart("1.0.0", &[("templates/a.yaml", old.as_str())]), chart("2.0.0", &[("templates/a.yaml", new.as_str())]));
+    let values = "a: true\nb: true\nc: 1\nd: 1\ne: 1\nf: 1\ng: 1\ntypo: 1\nzypo: 1\n";
+    let (bench, values) = (bench(), documents(&[values]));
+    let limit = options(Duration::from_secs(60));
+    let made = bench.preview.input((&old).into(), (&new).into(), &bench.target, &values, limit).await.unwrap();
+    let classes = classes(&made);
+    assert!(classes[..5].iter().all(|class| class.ends_with(": Works")), "{classes:?}");
+    assert!(classes[5..7].iter().all(|class| class.contains("gone to nowhere")), "{classes:?}");
+    assert!(classes[7..].iter().all(|class| class.ends_with(": NeverWorked")), "{classes:?}");
+    assert_eq!(made.input.overrides.unwrap()[1].affects, ["ConfigMap/ops/a"]);
+}
