@@ -83,6 +83,16 @@ pub enum ArchiveError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// A file's or folder's name longer than file systems take.
+    #[error("path {path:?} has a name of {bytes} bytes, more than the {limit} that file systems take")]
+    NameTooLong {
+        /// Path in the archive.
+        path: String,
+        /// Bytes of the name.
+        bytes: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
     /// An absolute path, or one with a drive letter.
     #[error("path {path:?} is absolute")]
     PathAbsolute {

@@ -157,6 +157,9 @@ fn kind_words(kind: EntryType) -> String {
     }
 }
 
+/// Bytes of one file's or folder's name: `NAME_MAX` of Linux, and no less than what macOS and Windows take.
+const MAX_NAME: usize = 255;
+
 /// Characters that turn the direction of text: `values\u{202e}lmay.` is shown as `values.yaml`.
 const TURNS_TEXT: &[char] = &[
     '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}',
@@ -182,6 +185,9 @@ fn checked_path(raw: &[u8], limit: usize, folder: bool) -> Result<String, Archiv
         let drive = part.len() == 2 && part.ends_with(':') && part.starts_with(|c: char| c.is_ascii_alphabetic());
         if drive {
             return Err(ArchiveError::PathAbsolute { path: owned() });
+        }
+        if part.len() > MAX_NAME {
+            return Err(ArchiveError::NameTooLong { path: owned(), bytes: part.len(), limit: MAX_NAME });
         }
         if matches!(part, "" | "." | "..") {
             return Err(ArchiveError::PathPart { path: owned(), part: part.to_owned() });

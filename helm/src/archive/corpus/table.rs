@@ -64,6 +64,7 @@ fn honest() -> Vec<Case> {
         "a long path by pax", good().pax("path", long.as_bytes()).file("cut", b"1") => "read";
         "a long path by GNU", good().long_name(&long).file("cut", b"1") => "read";
         "a long path by ustar's prefix", good().spoilt(b"x", b"1", |h| set(h, 345, b"beacon/prefix")) => "read";
+        "a name of 255 bytes", good().pax("path", format!("beacon/{}", "x".repeat(255)).as_bytes()).file("cut", b"1") => "read";
         "GNU headers", good().gnu(b"beacon/gnu", b"1", |_| {}) => "read";
         "git archive's comment", Tar::default().global("comment", b"f4713aa").file("beacon/Chart.yaml", CHART_YAML.as_bytes()) => "read";
         "times and owners by pax", good().pax("mtime", b"1700000000.123456789").file("beacon/x", b"") => "read";
@@ -106,6 +107,8 @@ fn paths() -> Vec<Case> {
         "half a surrogate", good().entry(EntryType::Regular, b"beacon/\xed\xa0\x80", b"") => "PathNotUtf8";
         "too long by pax", good().pax("path", format!("beacon/{}", "x".repeat(1100)).as_bytes()).file("x", b"") => "PathTooLong";
         "too long by GNU", good().long_name(&format!("beacon/{}", "x".repeat(1100))).file("x", b"") => "PathTooLong";
+        "a name of 256 bytes", good().pax("path", format!("beacon/{}", "x".repeat(256)).as_bytes()).file("x", b"") => "NameTooLong";
+        "a folder's name of 256 bytes", good().long_name(&format!("beacon/{}/x", "x".repeat(256))).file("x", b"") => "NameTooLong";
         "out by pax", good().pax("path", b"/etc/passwd").file("beacon/x", b"") => "PathAbsolute";
         "out by GNU", good().long_name("beacon/../../x").file("beacon/x", b"") => "PathPart";
         "out by ustar's prefix", good().spoilt(b"x", b"", |h| set(h, 345, b"beacon/..")) => "PathPart";
