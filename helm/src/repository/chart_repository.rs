@@ -189,7 +189,11 @@ async fn provenance(session: &Session<'_>, archive: &Url, notes: &mut Vec<String
             return Ok(None);
         }
     };
-    if answer.status != StatusCode::OK || index::looks_like(&answer.body).is_some() {
+    if answer.status != StatusCode::OK {
+        return Ok(None);
+    }
+    if let Some(what) = index::looks_like(&answer.body) {
+        notes.push(format!("what is at {} is no provenance but {what}: it counts as none", shown(&answer.url)));
         return Ok(None);
     }
     Ok(Some((answer.body, shown(&answer.url))))

@@ -283,7 +283,12 @@ async fn checked(arrived: Arrived, ask: &Ask) -> Result<Pulled, FetchError> {
         return Err(FetchError::WrongChart { origin, expected, got: words(Some(name.clone()), Some(version.clone())) });
     }
     let provenance = match arrived.provenance {
-        Some((text, url)) => Some(provenance::read(&text, &archive.digest).map_err(|reason| FetchError::Provenance { url, reason })?),
+        Some((text, url)) => {
+            let file = url.split('?').next().and_then(|path| path.rsplit('/').next()).map(|file| file.trim_end_matches(".prov"));
+            let subject = provenance::Subject { name, version, digest: &archive.digest, file };
+            let read = provenance::read(&text, &subject);
+            Some(read.map_err(|reason| FetchError::Provenance { url: url.clone(), reason })?)
+        }
         None => None,
     };
     Ok(Pulled {

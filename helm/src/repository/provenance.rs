@@ -33,12 +33,29 @@ const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 const SIGNATURE: &str = "-----BEGIN PGP SIGNATURE-----";
 const END: &str = "-----END PGP SIGNATURE-----";
 
-/// Reads a provenance and compares the hash in it with that of the archive.
+/// The archive that a provenance should speak of.
+pub(super) struct Subject<'a> {
+    pub(super) name: &'a str,
+    pub(super) version: &'a str,
+    /// SHA-256, hex.
+    pub(super) digest: &'a str,
+    /// The archive's own file name, where it has one: some repositories give their files other names than helm does.
+    pub(super) file: Option<&'a str>,
+}
+
+/// The `Chart.yaml` that was signed, as far as it is compared.
+#[derive(Deserialize)]
+struct Signed {
+    name: String,
+    version: String,
+}
+
+/// Reads a provenance and compares the chart, the file and the hash in it with those of the archive.
 ///
 /// # Errors
 /// Words, when it is none, or speaks of another archive. There is no way on from here: a provenance that cannot be read is no
 /// less suspicious than one that is wrong.
-pub(super) fn read(bytes: &[u8], archive_digest: &str) -> Result<Provenance, String> {
+pub(super) fn read(bytes: &[u8], archive: &Subject<'_>) -> Result<Provenance, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?.replace("\r\n", "\n");
     let body = text.trim_start().strip_prefix(BEGIN).ok_or("it does not begin as a signed PGP message")?;
     let (signed, rest) = body.split_once(SIGNATURE).ok_or("it has no signature")?;
@@ -46,9 +63,10 @@ pub(super) fn read(bytes: &[u8], archive_digest: &str) -> Result<Provenance, Str
     // The armour's own headers (`Hash: SHA512`) end at the first empty line.
     let (_, signed) = signed.split_once("\n\n").ok_or("it has no signed text")?;
     let signed = undash(signed);
-    let (_, files) = signed.split_once("\n...\n").ok_or("the signed text has no list of files")?;
+    let (chart, files) = signed.split_once("\n...\n").ok_or("the signed text has no list of files")?;
     let files: Files = serde_saphyr::from_str(files).map_err(|_| "its list of files cannot be read")?;
-    let file = matching(&files.files.unwrap_or_default(), archive_digest)?;
+    let file = matching(&files.files.unwrap_or_default(), archive)?;
+    same_chart(chart, archive)?;
     let packet = packet(signature);
     Ok(Provenance {
         text: signed.chars().filter(|c| !c.is_control() || *c == '\n').collect(),
@@ -60,15 +78,29 @@ pub(super) fn read(bytes: &[u8], archive_digest: &str) -> Result<Provenance, Str
     })
 }
 
-fn matching(files: &BTreeMap<String, String>, digest: &str) -> Result<String, String> {
-    let same = |hash: &&String| hash.strip_prefix("sha256:").is_some_and(|hex| hex.eq_ignore_ascii_case(digest));
-    match files.iter().find(|(_, hash)| same(hash)) {
-        Some((name, _)) => Ok(name.chars().filter(|c| !c.is_control()).collect()),
-        None => match files.iter().next() {
-            Some((name, hash)) => Err(format!("it speaks of {name:?} with {hash:?}, and what arrived has sha256:{digest}")),
-            None => Err("it speaks of no file".to_owned()),
-        },
+/// The file of the archive's hash and name. A signature over another file's name with the same hash is one for another chart.
+fn matching(files: &BTreeMap<String, String>, archive: &Subject<'_>) -> Result<String, String> {
+    let digest = archive.digest;
+    let usual = format!("{}-{}.tgz", archive.name, archive.version);
+    let same = |hash: &str| hash.strip_prefix("sha256:").is_some_and(|hex| hex.eq_ignore_ascii_case(digest));
+    let of_hash: Vec<&String> = files.iter().filter(|(_, hash)| same(hash)).map(|(name, _)| name).collect();
+    if let Some(name) = of_hash.iter().find(|name| ***name == usual || archive.file == Some(name.as_str())) {
+        return Ok((*name).clone());
     }
+    match (of_hash.first(), files.iter().next()) {
+        (Some(name), _) => Err(format!("it speaks of the file {name:?}, and what arrived is {usual:?}")),
+        (None, Some((name, hash))) => Err(format!("it speaks of {name:?} with {hash:?}, and what arrived has sha256:{digest}")),
+        (None, None) => Err("it speaks of no file".to_owned()),
+    }
+}
+
+fn same_chart(chart: &str, archive: &Subject<'_>) -> Result<(), String> {
+    let signed: Signed = serde_saphyr::from_str(chart).map_err(|_| "the Chart.yaml in it cannot be read")?;
+    if (signed.name.as_str(), signed.version.as_str()) == (archive.name, archive.version) {
+        return Ok(());
+    }
+    let got = format!("{} {}", archive.name, archive.version);
+    Err(format!("it speaks of the chart {:?}, and what arrived is {got:?}", format!("{} {}", signed.name, signed.version)))
 }
 
 /// RFC 9580, 7.2: lines that begin with a dash are written with `- ` in front.

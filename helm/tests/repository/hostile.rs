@@ -97,6 +97,7 @@ async fn a_provenance_is_compared_and_fails_closed() {
             }
             None => {
                 let pulled = fetch(settings(), &site.chart("beacon", None)).await.unwrap();
+                assert_eq!(pulled.notes.iter().any(|note| note.contains("a.tgz.prov is no provenance but a web page")), !is_signed);
                 assert_eq!(pulled.provenance.is_some_and(|found| !found.verified && found.text.contains("name: beacon")), is_signed);
             }
         }
