@@ -8,6 +8,7 @@ use crate::error::{Failure, Result};
 use crate::exit::Exit;
 use crate::output::{Format, Output, clean};
 use clap::Args;
+use groundswell_helm::repository::folder::{RECORD, is_record};
 use groundswell_helm::repository::{Provenance, Pulled, Reference};
 use serde::Serialize;
 use std::io::Write as _;
@@ -92,7 +93,7 @@ async fn run_in(args: &PullArgs, env: impl Fn(&str) -> Option<String>, out: &mut
         let next = "say where it is fetched from: --repo URL, REPO/NAME, oci://HOST/PATH/NAME or the URL of a .tgz";
         return Err(Failure::new(Exit::Usage, format!("{} is a folder here already", folder.display()), "", next));
     }
-    let pulled = watched(fetching.fetch(), &shown, out).await?;
+    let mut pulled = watched(fetching.fetch(), &shown, out).await?;
     let landed = match &args.untar {
         Some(folder) => {
             let wish = untar::Wish { folder, keep: &args.keep, discard: args.discard_local };
@@ -100,6 +101,9 @@ async fn run_in(args: &PullArgs, env: impl Fn(&str) -> Option<String>, out: &mut
         }
         None => Landed::File(put(&args.destination, &pulled)?),
     };
+    if args.untar.is_some() && pulled.archive.files.keys().any(|path| is_record(path)) {
+        pulled.notes.push(format!("the archive brings a {RECORD} of an earlier pull: it was left out, and one of this pull is there"));
+    }
     for note in &pulled.notes {
         out.note(&format!("note: {}", clean(note)))?;
     }

@@ -34,6 +34,8 @@ pub(crate) struct Replaced {
     pub(crate) shadowed: Vec<String>,
     /// Files that were deleted by hand and stay away.
     pub(crate) kept_away: Vec<String>,
+    /// Files of the new chart that are not there, because the folder around them was carried over as a whole.
+    pub(crate) left_out: Vec<String>,
     /// What was given up.
     pub(crate) discarded: Vec<Group>,
 }
@@ -54,6 +56,10 @@ impl Replaced {
             text.push_str(&format!("{:<11} {} (deleted by hand)\n", "kept away", clean(path)));
         }
         text.push_str(&rest(self.kept_away.len(), "kept away"));
+        for path in self.left_out.iter().take(LISTED) {
+            text.push_str(&format!("{:<11} {} (of the new chart; the folder is yours as a whole)\n", "left out", clean(path)));
+        }
+        text.push_str(&rest(self.left_out.len(), "left out"));
         for group in self.discarded.iter().take(LISTED) {
             text.push_str(&format!("{:<11} {}\n", "discarded", line(group)));
         }
@@ -106,6 +112,7 @@ pub(crate) async fn replace(wish: &Wish<'_>, pulled: &Pulled, fetching: &Fetchin
         kept: plan.carried.into_iter().collect(),
         shadowed: plan.shadowed.into_iter().collect(),
         kept_away: plan.absent.into_iter().collect(),
+        left_out: plan.left_out.into_iter().collect(),
         discarded: lost,
     })
 }

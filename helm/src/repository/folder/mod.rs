@@ -14,7 +14,7 @@ mod tree;
 pub use compare::{Group, Local, LocalChange, grouped, local_changes};
 pub use place::{Locked, Place, Standing};
 pub use plan::{Plan, plan};
-pub use record::{RECORD, Record};
+pub use record::{RECORD, Record, is_record};
 pub use tree::{Node, Tree};
 
 use std::io;

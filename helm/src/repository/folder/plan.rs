@@ -1,6 +1,6 @@
 //! What the new folder will hold.
 
-use super::{FolderError, Local, LocalChange, Node, RECORD, Tree};
+use super::{FolderError, Local, LocalChange, Node, RECORD, Tree, is_record};
 use crate::archive::Files;
 use std::collections::BTreeSet;
 
@@ -11,6 +11,9 @@ pub struct Plan {
     pub carried: BTreeSet<String>,
     /// Files of the new archive that stay away, because they were deleted.
     pub absent: BTreeSet<String>,
+    /// Files of the new archive that stay away, because they lie in a folder that is carried over: a mixture of two versions of a
+    /// subchart is neither of them.
+    pub left_out: BTreeSet<String>,
     /// Of those carried over: what the new archive has too, with another content.
     pub shadowed: BTreeSet<String>,
     /// What nobody asked to keep.
@@ -45,8 +48,13 @@ pub fn plan(tree: &Tree, changes: &[LocalChange], keep: &[String], new: &Files) 
         }
         kept.push(path);
     }
+    let folders: Vec<&String> = kept.iter().filter(|path| is_folder(tree, changes, path)).collect();
+    let in_kept_folder = |file: &&String| folders.iter().any(|folder| *file != *folder && covers(folder, file));
+    let elsewhere = |file: &&String| !plan.carried.contains(*file) && !plan.absent.contains(*file) && !is_record(file);
+    plan.left_out = new.keys().filter(in_kept_folder).filter(elsewhere).cloned().collect();
     for file in &plan.carried {
-        let clash = new.keys().find(|other| *other != file && (covers(file, other) || covers(other, file)));
+        let stands = |other: &&String| *other != file && !plan.left_out.contains(*other);
+        let clash = new.keys().filter(stands).find(|other| covers(file, other) || covers(other, file));
         if let Some(clash) = clash {
             let reason = format!("the new chart has {clash:?}, and one of the two would have to be a folder");
             return Err(FolderError::Keep { path: file.clone(), reason });
@@ -59,6 +67,12 @@ pub fn plan(tree: &Tree, changes: &[LocalChange], keep: &[String], new: &Files) 
     plan.shadowed = plan.carried.iter().filter(differs).cloned().collect();
     plan.lost = changes.iter().filter(|change| !kept.iter().any(|path| covers(path, &change.path))).cloned().collect();
     Ok(plan)
+}
+
+/// Whether a path is a folder, or was one that somebody deleted.
+fn is_folder(tree: &Tree, changes: &[LocalChange], path: &str) -> bool {
+    let deleted = changes.iter().filter(|change| change.kind == Local::Deleted).map(|change| &change.path);
+    tree.keys().chain(deleted).any(|file| file != path && covers(path, file))
 }
 
 fn covers(path: &str, file: &str) -> bool {
@@ -74,7 +88,7 @@ fn inside(given: &str) -> Result<String, FolderError> {
     }
     match parts.as_slice() {
         [] => refuse("to keep all is not to pull"),
-        [only] if *only == RECORD => refuse("it is the record, which is written anew"),
+        [first, ..] if *first == RECORD => refuse("it is the record, which is written anew"),
         _ => Ok(parts.join("/")),
     }
 }

@@ -9,6 +9,13 @@ pub use crate::pack::PULL_RECORD as RECORD;
 /// A record larger than this is none: 10,000 files of 150 bytes.
 pub(super) const MAX_RECORD: u64 = 16 << 20;
 
+/// Whether a path of an archive stands where the record goes. A chart that was pulled and packed by others brings an old one,
+/// which speaks of another archive.
+#[must_use]
+pub fn is_record(path: &str) -> bool {
+    path.strip_prefix(RECORD).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// What a folder was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,7 +44,7 @@ impl Record {
             version: archive.metadata.version.clone(),
             digest: format!("sha256:{}", archive.digest),
             origin: origin.to_owned(),
-            files: archive.files.iter().map(|(path, data)| (path.clone(), digest_hex(data))).collect(),
+            files: archive.files.iter().filter(|(path, _)| !is_record(path)).map(|(path, data)| (path.clone(), digest_hex(data))).collect(),
         }
     }
 

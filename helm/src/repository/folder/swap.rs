@@ -2,7 +2,7 @@
 
 use super::place::{Locked, Place};
 use super::tree::scan;
-use super::{FolderError, Plan, RECORD, Record, Standing, Tree, io};
+use super::{FolderError, Plan, RECORD, Record, Standing, Tree, io, is_record};
 use crate::archive::Files;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -43,7 +43,9 @@ impl Locked {
     fn write(&self, new: &Path, files: &Files, record: &Record, plan: &Plan) -> Result<(), FolderError> {
         let old = self.place.path();
         fs::create_dir(new).map_err(io("cannot make", new))?;
-        for (path, data) in files.iter().filter(|(path, _)| !plan.carried.contains(*path) && !plan.absent.contains(*path)) {
+        let stays_away =
+            |path: &String| plan.carried.contains(path) || plan.absent.contains(path) || plan.left_out.contains(path) || is_record(path);
+        for (path, data) in files.iter().filter(|(path, _)| !stays_away(path)) {
             let to = new.join(path);
             make_parent(&to)?;
             write_new(&to, data)?;

@@ -140,6 +140,50 @@ fn a_part_of_an_added_folder_can_be_kept() {
 }
 
 #[test]
+fn a_record_inside_of_the_archive_is_left_out() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("beacon");
+    let with_record = |path: &str| {
+        let mut archive = archive("1.0.0", &OLD);
+        archive.files.insert(path.to_owned(), b"{}".as_slice().into());
+        archive
+    };
+    for path in [RECORD.to_owned(), format!("{RECORD}/x")] {
+        let round_trip = with_record(&path);
+        for _ in 0..2 {
+            assert!(pull(&folder, &round_trip, &[], false).unwrap().is_empty(), "{path}");
+        }
+        let record: Record = serde_json::from_str(&contents(&folder)[RECORD]).unwrap();
+        assert!(record.version == "1.0.0" && !record.files.contains_key(&path), "{path}");
+    }
+}
+
+#[test]
+fn a_kept_folder_is_carried_over_whole() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("beacon");
+    pull(&folder, &archive("1.0.0", &OLD), &[], false).unwrap();
+    write(&folder, "charts/sub/Chart.yaml", "name: sub\nversion: 0.1.0\n");
+    write(&folder, "charts/sub/templates/mine.yaml", "m\n");
+    let theirs = [
+        ("charts/sub/Chart.yaml", "apiVersion: v2\nname: sub\nversion: 9.0.0\n"),
+        ("charts/sub/templates/theirs.yaml", "t\n"),
+        ("charts/subway/Chart.yaml", "apiVersion: v2\nname: subway\nversion: 1.0.0\n"),
+    ];
+    let new = archive("2.0.0", &[&NEW[..], &theirs[..]].concat());
+    assert!(pull(&folder, &new, &["charts/sub"], false).unwrap().is_empty());
+    let there: Vec<String> = contents(&folder).into_keys().filter(|path| path.starts_with("charts/")).collect();
+    assert_eq!(there, ["charts/sub/Chart.yaml", "charts/sub/templates/mine.yaml", "charts/subway/Chart.yaml"]);
+    let locked = Place::of(&folder).unwrap().lock().unwrap();
+    let Standing::Chart { tree, record: Some(record), .. } = locked.look().unwrap() else { panic!() };
+    let changes = local_changes(&tree, Some(&record.files), &new.files);
+    let plan = plan(&tree, &changes, &["charts/sub".to_owned()], &new.files).unwrap();
+    // Of the second pull: what is away since the first one counts as deleted by hand.
+    assert_eq!(plan.absent.iter().chain(&plan.left_out).collect::<Vec<_>>(), ["charts/sub/templates/theirs.yaml"]);
+    assert_eq!(plan.shadowed.iter().collect::<Vec<_>>(), ["charts/sub/Chart.yaml"]);
+}
+
+#[test]
 fn without_a_record_all_that_differs_is_the_operators() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("beacon");
