@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::input::{Rendered, Side, Target};
+use crate::section::rbac::grant;
 use crate::summary::{NoiseKind, ObjectRef};
 use crate::table::scopes::is_builtin;
 use identity::{Key, Scopes, key};
@@ -207,9 +208,20 @@ impl<'a> Sides<'a> {
         if new.object.kind == "Secret" && matches!(before, Cow::Owned(_)) != matches!(after, Cow::Owned(_)) {
             found.noise.insert(NoiseKind::Spelling);
         }
+        if is_role(&new.object) && grant::same_rights(&before, &after) {
+            let all = found.changes.len();
+            found.changes.retain(|change| !change.under(&["rules"]));
+            if found.changes.len() < all {
+                found.noise.insert(NoiseKind::Spelling);
+            }
+        }
         let noise = found.noise.into_iter().collect();
         Pair { object: new.object, old: old.rendered, new: new.rendered, changes: found.changes, noise }
     }
+}
+
+fn is_role(object: &ObjectRef) -> bool {
+    object.group == "rbac.authorization.k8s.io" && matches!(object.kind.as_str(), "Role" | "ClusterRole")
 }
 
 /// Names the objects. Of several with one name the last is what a cluster has in the end.

@@ -100,6 +100,12 @@ fn noise_is_folded() {
             Order,
         ),
         (
+            "rbac.authorization.k8s.io/v1/ClusterRole",
+            "rules: [{apiGroups: [''], resources: [a, b], verbs: [get]}]".to_owned(),
+            "rules: [{apiGroups: [''], resources: [a], verbs: [get]}, {apiGroups: [''], resources: [b], verbs: [get]}]".to_owned(),
+            Spelling,
+        ),
+        (
             "rbac.authorization.k8s.io/v1/RoleBinding",
             "subjects: [{kind: User, name: a}]".to_owned(),
             "subjects: [{kind: User, name: a, apiGroup: rbac.authorization.k8s.io}]".to_owned(),

@@ -7,7 +7,7 @@ mod network;
 mod notes;
 mod objects;
 mod overrides;
-mod rbac;
+pub(crate) mod rbac;
 mod read;
 mod rules;
 mod steps;

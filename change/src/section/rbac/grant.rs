@@ -138,6 +138,12 @@ fn aggregated(role: &Value) -> Vec<String> {
     labels.filter_map(|(key, _)| key.strip_prefix("rbac.authorization.k8s.io/aggregate-to-").map(str::to_owned)).collect()
 }
 
+/// Whether two roles give the same, however their rules are split. Roles that are too large to be taken apart are not the same.
+pub(crate) fn same_rights(old: &Value, new: &Value) -> bool {
+    let (old, new) = (rights(old), rights(new));
+    old.len() <= MOST && old == new
+}
+
 /// The rules of a role, taken apart.
 pub(super) fn rights(role: &Value) -> BTreeSet<Right> {
     let mut rights = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! Rights that grow, and webhooks that may refuse what others do.
 
-mod grant;
+pub(crate) mod grant;
 mod webhooks;
 mod words;
 
