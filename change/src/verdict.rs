@@ -8,6 +8,8 @@ use crate::summary::{Item, Level, NotChecked, Section, SectionId, Verdict, Weigh
 
 /// Reasons that fit beside a verdict; the sections have them all.
 const MOST_REASONS: usize = 7;
+/// Longest address that is quoted from a text of a chart: a terminal shows it in three lines.
+const LONGEST_URL: usize = 240;
 /// With fewer reasons than this, what somebody should look at is among them.
 const FEW_REASONS: usize = 4;
 
@@ -28,7 +30,7 @@ pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdi
         Level::Blocked
     } else if !steps.is_empty() {
         Level::Steps
-    } else if changed {
+    } else if changed || goes_back(input) {
         Level::OneStep
     } else {
         Level::Nothing
@@ -39,7 +41,19 @@ pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdi
         Level::OneStep => format!("One step: a plain upgrade does it{}{}.", restarts(sections), decisions(sections)),
         Level::Nothing => nothing(sections),
     };
+    let line = if goes_back(input) { format!("{line} {}", back(input)) } else { line };
     Verdict { level, line, reasons: reasons(sections), not_checked: not_checked(input) }
+}
+
+/// Whether the new version is the older one.
+fn goes_back(input: &Input) -> bool {
+    let versions = (Version::parse(&input.old.chart.version), Version::parse(&input.new.chart.version));
+    input.old.chart.name == input.new.chart.name && matches!(versions, (Ok(old), Ok(new)) if new.precedence(&old).is_lt())
+}
+
+/// Authors write for those who go on: what a newer version moved or migrated is not moved back by equal renders.
+fn back(input: &Input) -> String {
+    format!("This goes back to an older version, from {} to {}.", input.old.chart.version, input.new.chart.version)
 }
 
 fn of(sections: &[Section], id: SectionId) -> &[Item] {
@@ -154,6 +168,27 @@ fn decisions(sections: &[Section]) -> String {
     }
 }
 
+/// Where the README says that the notes on upgrades are, when they were not packed into the chart.
+fn unpacked_notes(input: &Input) -> Option<String> {
+    let names_upgrades = |name: &str| {
+        ["UPGRADE", "UPGRADING", "MIGRATE", "MIGRATION"].contains(&name.split('.').next().unwrap_or_default().to_ascii_uppercase().as_str())
+    };
+    let own = || input.new.texts.iter().filter(|text| !text.path.contains("charts/"));
+    let file = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    if input.old.chart.version == input.new.chart.version || own().any(|text| names_upgrades(&file(&text.path))) {
+        return None;
+    }
+    own().filter(|text| file(&text.path).to_ascii_uppercase().starts_with("README")).find_map(|text| {
+        let links = text.text.match_indices("https://").map(|(at, _)| {
+            let rest = &text.text[at..];
+            let end = rest
+                .find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, ')' | ']' | '>' | '<' | '"' | '\'' | '`' | '#' | '?'));
+            &rest[..end.unwrap_or(rest.len())]
+        });
+        links.filter(|url| url.len() <= LONGEST_URL && url.is_ascii()).find(|url| names_upgrades(&file(url))).map(str::to_owned)
+    })
+}
+
 /// How many objects a claim is about.
 fn objects(item: &Item) -> usize {
     item.objects.len().max(usize::from(item.object.is_some()))
@@ -232,9 +267,17 @@ fn not_checked(input: &Input) -> Vec<NotChecked> {
     if !random.is_empty() {
         add("fields that are random", differ, "");
     }
+    if let Some(url) = unpacked_notes(input) {
+        add("the authors' upgrade notes", format!("they are at {url}, not in the archive"), &format!("read {url}"));
+    }
     if input.new.record_bytes.is_none() {
         add("the size of the release record", "it was not estimated".to_owned(), "");
     }
+    add(
+        "whether the server takes the objects",
+        "they were not laid against its schemas: a misspelt field or a value that it refuses shows in a dry run alone".to_owned(),
+        "helm upgrade --dry-run=server",
+    );
     add(
         "the objects in the cluster",
         "the renders were compared, not what runs: changes by hand, `lookup` in templates, admission webhooks, quotas and permissions are not seen"
@@ -352,6 +395,44 @@ mod tests {
     }
 
     #[test]
+    fn an_older_version_is_never_nothing() {
+        for (old, new, level, says) in [
+            (
+                "2.0.0",
+                "1.0.0",
+                Level::OneStep,
+                "One step: a plain upgrade does it; no pod restarts. This goes back to an older version, from 2.0.0 to 1.0.0.",
+            ),
+            ("1.0.0", "2.0.0", Level::Nothing, "Nothing of substance changes."),
+            ("1.0.0", "1.0.0", Level::Nothing, "Nothing of substance changes."),
+            ("x", "1.0.0", Level::Nothing, "Nothing of substance changes."),
+        ] {
+            let mut input = Input::default();
+            (input.old.chart.version, input.new.chart.version) = (old.to_owned(), new.to_owned());
+            let verdict = judge(&[], &input, false);
+            assert_eq!((verdict.level, verdict.line.as_str()), (level, says), "{old} to {new}");
+        }
+    }
+
+    #[test]
+    fn notes_that_are_not_in_the_archive() {
+        let link = "See [UPGRADE.md](https://x.example/blob/main/UPGRADE.md#from-1)\n";
+        for (texts, expected) in [
+            (vec![("README.md", link)], "they are at https://x.example/blob/main/UPGRADE.md, not in the archive"),
+            (vec![("README.md", link), ("UPGRADE.md", "")], ""),
+            (vec![("charts/y/README.md", link)], ""),
+            (vec![("README.md", "https://x.example/upgrade-insecure-requests https://é")], ""),
+        ] {
+            let mut input = Input::default();
+            (input.old.chart.version, input.new.chart.version) = ("1.0.0".to_owned(), "2.0.0".to_owned());
+            input.new.texts =
+                texts.into_iter().map(|(path, text)| crate::input::Text { path: path.to_owned(), text: text.to_owned() }).collect();
+            let found = judge(&[], &input, false).not_checked.into_iter().find(|one| one.what == "the authors' upgrade notes");
+            assert_eq!(found.map(|one| one.why).unwrap_or_default(), expected);
+        }
+    }
+
+    #[test]
     fn what_was_not_checked_is_said() {
         let verdict = judge(&[], &Input::default(), false);
         let what: Vec<&str> = verdict.not_checked.iter().map(|one| one.what.as_str()).collect();
@@ -360,6 +441,6 @@ mod tests {
         input.target.kube_version = Some("v1.30.0".to_owned());
         input.target.api_versions = vec!["v1".to_owned()];
         input.new.record_bytes = Some(1);
-        assert_eq!(judge(&[], &input, false).not_checked.len(), 1, "no cluster was asked");
+        assert_eq!(judge(&[], &input, false).not_checked.len(), 2, "no cluster was asked");
     }
 }
