@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::Context;
+use super::selector::mismatch;
 use crate::compare::identity::text;
 use crate::compare::mask;
 use crate::compare::{Pair, Step};
@@ -53,10 +54,16 @@ fn claim(stuck: &Stuck<'_>, field: &Fixed) -> Item {
     };
     let path: Vec<Step> = field.path.split('.').map(|key| Step::Key(key.to_owned())).collect();
     let shown = |value: &Option<Value>| value.as_ref().map(|value| mask::masked(kind, &path, value));
+    // Making it anew would fail, and so there is no step that deletes it.
+    let next = if mismatch(&stuck.new.value).is_some() {
+        "do not delete it: the new one is invalid, and would not be made anew"
+    } else {
+        "see the steps: they say what has to be done before the upgrade"
+    };
     Item::new("immutable-field", Weight::Stop, what, Provenance::new(Evidence::Table, format!("{SOURCE}; {}", stuck.new.source)))
         .about(stuck.object.clone())
         .field(field.path.clone(), shown(&field.before), shown(&field.after))
-        .next("see the steps: they say what has to be done before the upgrade")
+        .next(next)
 }
 
 /// CRDs of `crds/` whose group, scope or name changes: applying them is refused.

@@ -3,6 +3,7 @@
 pub(super) mod fixed;
 mod kubernetes;
 mod record;
+pub(super) mod selector;
 pub(super) mod served;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     items.extend(served::items(context));
     items.extend(versions::items(context));
     items.extend(fixed::items(context));
+    items.extend(selector::items(context));
     items.extend(record::items(context.input));
     items.extend(twice(context));
     finish(items)

@@ -5,7 +5,7 @@ mod recreate;
 mod tests;
 
 use super::Context;
-use super::blockers::{fixed, served};
+use super::blockers::{fixed, selector, served};
 use super::crds;
 use super::read::{about, count, few, finish};
 use crate::compare::compare_crds;
@@ -20,7 +20,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     before.extend(adopt_crds(context));
     before.extend(apply_crds(input));
     let mut after = Vec::new();
-    for stuck in fixed::stuck(context) {
+    for stuck in fixed::stuck(context).into_iter().filter(|stuck| selector::mismatch(&stuck.new.value).is_none()) {
         let steps = recreate::steps(&stuck);
         before.extend(steps.before);
         after.extend(steps.after);
