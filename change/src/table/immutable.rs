@@ -1,5 +1,7 @@
 //! Fields that the API server lets nobody change. From `pkg/apis/*/validation` of Kubernetes 1.36.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::compare::identity::text;
@@ -75,6 +77,7 @@ pub(crate) fn fixed(old: &Value, new: &Value, differs: &dyn Fn(&[&str]) -> bool)
             spec_but(old, new, &[], &CLAIM_FREE, differs, &mut found);
             shrunk(old, new, &mut found);
         }
+        "Pod" => pod(old, new, differs, &mut found),
         "PersistentVolume" => spec_but(old, new, &[], &VOLUME_FREE, differs, &mut found),
         "Service" => service(old, new, &mut found),
         "ConfigMap" | "Secret" => frozen(old, new, differs, &mut found),
@@ -127,6 +130,30 @@ fn spec_but(old: &Value, new: &Value, elsewhere: &[&str], free: &[&str], differs
             found.push(at(&format!("spec.{key}"), look(old, &["spec", key]), look(new, &["spec", key])));
         }
     }
+}
+
+/// A Pod may change its images, how long it may run, and tolerations that it gains.
+fn pod(old: &Value, new: &Value, differs: &dyn Fn(&[&str]) -> bool, found: &mut Vec<Fixed>) {
+    let items = |value: &Value, key: &str| look(value, &["spec", key]).and_then(Value::as_array).cloned().unwrap_or_default();
+    for of in ["containers", "initContainers"] {
+        let (was, is) = (items(old, of), items(new, of));
+        let names = |list: &[Value]| -> Vec<Value> { list.iter().map(|one| one["name"].clone()).collect() };
+        if names(&was) != names(&is) {
+            found.push(at(&format!("spec.{of}"), Some(&Value::from(names(&was))), Some(&Value::from(names(&is)))));
+            continue;
+        }
+        let all: BTreeSet<&String> = was.iter().chain(&is).filter_map(Value::as_object).flat_map(Map::keys).collect();
+        for key in all.into_iter().filter(|key| *key != "image" && differs(&["spec", of, key])) {
+            let (was, is) = was.iter().zip(&is).find(|(was, is)| was.get(key) != is.get(key)).unwrap_or((&Value::Null, &Value::Null));
+            let name = is["name"].as_str().unwrap_or_default();
+            found.push(at(&format!("spec.{of}[{name}].{key}"), was.get(key), is.get(key)));
+        }
+    }
+    let (was, is) = (items(old, "tolerations"), items(new, "tolerations"));
+    if differs(&["spec", "tolerations"]) && !was.iter().all(|one| is.contains(one)) {
+        found.push(at("spec.tolerations", look(old, &["spec", "tolerations"]), look(new, &["spec", "tolerations"])));
+    }
+    spec_but(old, new, &["containers", "initContainers", "tolerations"], &["activeDeadlineSeconds"], differs, found);
 }
 
 fn shrunk(old: &Value, new: &Value, found: &mut Vec<Fixed>) {

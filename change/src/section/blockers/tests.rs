@@ -59,6 +59,21 @@ fn fields_that_cannot_change() {
             "spec: {jobTemplate: {spec: {template: {spec: {a: 2}}}}}",
             vec![],
         ),
+        (
+            "v1",
+            "Pod",
+            "spec: {activeDeadlineSeconds: 9, tolerations: [{key: a}], containers: [{name: a, image: 'a:1'}]}",
+            "spec: {activeDeadlineSeconds: 8, tolerations: [{key: a}, {key: b}], containers: [{name: a, image: 'a:2'}]}",
+            vec![],
+        ),
+        (
+            "v1",
+            "Pod",
+            "spec: {nodeName: a, tolerations: [{key: a}], containers: [{name: a, image: a, env: [{name: A, value: a}]}]}",
+            "spec: {nodeName: b, tolerations: [{key: b}], containers: [{name: a, image: a, env: [{name: A, value: b}]}]}",
+            vec!["spec.containers[a].env", "spec.tolerations", "spec.nodeName"],
+        ),
+        ("v1", "Pod", "spec: {containers: [{name: a}]}", "spec: {containers: [{name: a}, {name: b}]}", vec!["spec.containers"]),
         ("v1", "Service", "spec: {clusterIP: 10.0.0.1}", "spec: {clusterIP: 10.0.0.2}", vec!["spec.clusterIP"]),
         ("v1", "Service", "spec: {}", "spec: {clusterIP: None}", vec!["spec.clusterIP"]),
         ("v1", "Service", "spec: {clusterIP: 10.0.0.1}", "spec: {}", vec![]),
@@ -210,4 +225,27 @@ fn objects_of_a_version_that_the_new_crd_serves_no_more() {
     ");
     assert_eq!(page("crds", "demo.io/v2", "demo.io/v2"), "");
     assert_eq!(says(items, &both("crds", "true", "demo.io/v1"), &both("crds", "true", "demo.io/v1")), "", "still served");
+}
+
+#[test]
+fn a_selector_that_does_not_match_its_own_pods() {
+    let workload = |selects: &str, labels: &str| {
+        object(
+            "apps/v1",
+            "Deployment",
+            &format!("spec: {{selector: {{matchLabels: {{a: {selects}}}}}, template: {{metadata: {{labels: {{a: {labels}}}}}}}}}"),
+        )
+    };
+    let (good, bad) = (workload("b", "b"), workload("c", "b"));
+    let stops = |old: &str, new: &str| {
+        let items = run(items, &input(old, new));
+        let codes: Vec<String> = items.into_iter().filter(|item| item.weight == Weight::Stop).map(|item| item.code).collect();
+        (codes, says(super::super::steps::items, old, new))
+    };
+    assert_eq!(stops(&good, &bad), (vec!["immutable-field".to_owned(), "invalid-selector".to_owned()], String::new()));
+    assert_eq!(stops("", &bad), (vec!["invalid-selector".to_owned()], String::new()));
+    assert_eq!(stops(&bad, &bad).0, Vec::<String>::new());
+    assert_eq!(stops("", &good).0, Vec::<String>::new());
+    let fine = stops(&good, &workload("c", "c"));
+    assert!(fine.0 == ["immutable-field"] && fine.1.contains("recreate"), "{fine:?}");
 }
