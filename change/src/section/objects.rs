@@ -1,5 +1,6 @@
 //! Objects that come, go or change and that no other part tells of; and those whose going loses something.
 
+mod invalid;
 mod used;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items: Vec<Item> = names_change(context).into_iter().collect();
     items.extend(losses(context));
     items.extend(used::items(context));
+    items.extend(invalid::items(context));
     items.extend(served::ending(context));
     finish(items)
 }
