@@ -26,6 +26,9 @@ pub(super) struct Remembered {
     pub(super) origin: String,
     pub(super) manifest_digest: Option<String>,
     pub(super) provenance: Option<String>,
+    /// Who named the digest then; absent in what older versions wrote.
+    #[serde(default)]
+    pub(super) vouched: Option<Vec<String>>,
 }
 
 impl Cache {

@@ -44,6 +44,10 @@ pub trait Progress: Send + Sync + fmt::Debug {
     fn bytes(&self, what: &str, done: u64, total: Option<u64>) {
         let _ = (what, done, total);
     }
+    /// What arrived is being read, which may take a while.
+    fn reading(&self, what: &str) {
+        let _ = what;
+    }
     /// A try failed; the next begins after the delay.
     fn retry(&self, reason: &str, attempt: u32, of: u32, delay: Duration) {
         let _ = (reason, attempt, of, delay);
@@ -200,15 +204,21 @@ impl Fetcher {
         let bytes = cache.archive(&digest).ok_or_else(missing)?;
         let remembered = remembered.filter(|found| found.digest == digest);
         let origin = remembered.as_ref().map_or_else(|| "the cache".to_owned(), |found| found.origin.clone());
+        let vouched = remembered.as_ref().and_then(|found| found.vouched.as_deref()).map(vouchers);
+        let notes = match vouched {
+            Some(_) => Vec::new(),
+            None => vec!["from the cache; who vouched for it was not recorded".to_owned()],
+        };
+        let vouched = vouched.unwrap_or_default();
         let (name, version) = expected(reference);
         Ok(Arrived {
             provenance: remembered.as_ref().and_then(|found| found.provenance.clone()).map(|text| (text.into_bytes(), origin.clone())),
             manifest_digest: remembered.and_then(|found| found.manifest_digest),
             bytes,
             origin,
-            vouched: Vec::new(),
+            vouched,
             from_cache: true,
-            notes: Vec::new(),
+            notes,
             expected: (name, version),
         })
     }
@@ -221,12 +231,18 @@ impl Fetcher {
             origin: pulled.origin.clone(),
             manifest_digest: pulled.manifest_digest.clone(),
             provenance: pulled.provenance.as_ref().map(|found| found.raw.clone()),
+            vouched: Some(pulled.vouched.iter().map(|by| (*by).to_owned()).collect()),
         };
         let kept = if pulled.from_cache { Ok(()) } else { cache.keep_archive(&pulled.digest, &pulled.bytes) };
         if let Err(error) = kept.and_then(|()| cache.remember(&key(reference), &remembered)) {
             pulled.notes.push(format!("the cache cannot be written: {error}"));
         }
     }
+}
+
+/// Those of [`Pulled::vouched`] that there are; nothing else that stands in a file becomes one.
+fn vouchers(remembered: &[String]) -> Vec<&'static str> {
+    ["manifest", "index", "operator"].into_iter().filter(|known| remembered.iter().any(|by| by == known)).collect()
 }
 
 /// Under what name a reference is remembered: with all of the URL, which is hashed and never shown.
@@ -263,7 +279,9 @@ async fn checked(arrived: Arrived, ask: &Ask) -> Result<Pulled, FetchError> {
     if let Some(expected) = &ask.digest {
         let got = digest_hex(&bytes);
         same_digest("chart", &origin, "--digest", expected, &got)?;
-        vouched.push("operator");
+        if !vouched.contains(&"operator") {
+            vouched.push("operator");
+        }
     }
     let archive = match archive {
         Ok(archive) => archive,

@@ -48,6 +48,13 @@ async fn offline_is_what_was_fetched_before() {
     let asked = site.paths().len();
     let pulled = fetch(cached(folder.path(), true), &reference).await.unwrap();
     assert_eq!((pulled.from_cache, pulled.origin.ends_with("/a.tgz"), site.paths().len()), (true, true, asked));
+    assert_eq!((pulled.vouched, pulled.notes), (vec!["index"], Vec::new()));
+    // As versions before wrote it.
+    let remembered = folder.path().join("references").read_dir().unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&remembered).unwrap().replace("\"vouched\"", "\"other\"");
+    std::fs::write(&remembered, text).unwrap();
+    let pulled = fetch(cached(folder.path(), true), &reference).await.unwrap();
+    assert!(pulled.vouched.is_empty() && pulled.notes[0].contains("was not recorded"), "{:?}", pulled.notes);
     let by_digest = Ask { digest: Some(digest_hex(&archive)), devel: false };
     let offline = Fetcher::new(cached(folder.path(), true));
     offline.fetch_asking(&site.chart("beacon", Some("1.0.0+other.name")), &by_digest).await.unwrap_err();
