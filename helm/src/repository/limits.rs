@@ -33,7 +33,10 @@ pub struct Limits {
     pub connect: Duration,
     /// To the first byte of an answer, and between any two parts of it.
     pub idle: Duration,
-    /// For one answer with its body: 20 MiB at 70 KB/s, the slowest link worth waiting on.
+    /// Bytes per second, on the average, below which an answer is given up once [`Limits::idle`] has passed. The slowest mobile
+    /// links carry five times this; a server that sends a byte now and then is stuck or means harm.
+    pub slowest: u64,
+    /// For one answer with its body, an index or an archive: 20 MiB at 70 KB/s, the slowest link worth waiting on.
     pub answer: Duration,
 }
 
@@ -54,6 +57,7 @@ impl Default for Limits {
             longest_delay: Duration::from_secs(30),
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(30),
+            slowest: 1 << 10,
             answer: Duration::from_secs(300),
         }
     }

@@ -25,8 +25,13 @@ const MAX_RETRIES: usize = 32;
 
 impl Progress for Shown {
     fn bytes(&self, what: &str, done: u64, total: Option<u64>) {
-        let total = total.map(|total| format!(" of {}", mib(total))).unwrap_or_default();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes = Some(format!("{what}: {}{total} MiB", mib(done)));
+        let (unit, shift) = if total.unwrap_or(done).max(done) < 1 << 20 { ("KiB", 10) } else { ("MiB", 20) };
+        let total = total.map(|total| format!(" of {}", tenths(total, shift))).unwrap_or_default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes = Some(format!("{what}: {}{total} {unit}", tenths(done, shift)));
+    }
+
+    fn reading(&self, what: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes = Some(format!("reading the {what}…"));
     }
 
     fn retry(&self, reason: &str, attempt: u32, of: u32, delay: Duration) {
@@ -37,8 +42,9 @@ impl Progress for Shown {
     }
 }
 
-fn mib(bytes: u64) -> String {
-    let tenths = bytes.saturating_mul(10) >> 20;
+/// In units of two to the `shift`th bytes.
+fn tenths(bytes: u64, shift: u32) -> String {
+    let tenths = bytes.saturating_mul(10) >> shift;
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
@@ -77,5 +83,11 @@ mod tests {
         shown.retry("busy", 2, 4, Duration::from_millis(1500));
         assert_eq!(shown.take(), ["busy; try 2 of 4 in 1.5 s", "chart archive: 1.0 of 3.0 MiB"]);
         assert!(shown.take().is_empty());
+        shown.bytes("chart archive", 512, Some(20 << 10));
+        assert_eq!(shown.take(), ["chart archive: 0.5 of 20.0 KiB"]);
+        shown.bytes("index", 3 << 10, None);
+        assert_eq!(shown.take(), ["index: 3.0 KiB"]);
+        shown.reading("index");
+        assert_eq!(shown.take(), ["reading the index…"]);
     }
 }

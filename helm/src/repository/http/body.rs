@@ -32,6 +32,7 @@ async fn chunks(mut response: Response, url: &Url, keep: &Keep, settings: &Setti
         return Err(too_large());
     }
     let mut body = Vec::new();
+    let begun = tokio::time::Instant::now();
     loop {
         let chunk = match tokio::time::timeout(limits.idle, response.chunk()).await {
             Ok(Ok(Some(chunk))) => chunk,
@@ -49,6 +50,13 @@ async fn chunks(mut response: Response, url: &Url, keep: &Keep, settings: &Setti
             return if keep.cut { Ok(body) } else { Err(too_large()) };
         }
         body.extend_from_slice(&chunk);
+        let taken = begun.elapsed();
+        // Another try would be as slow.
+        if taken > limits.idle && (body.len() as u128) * 1000 < u128::from(limits.slowest) * taken.as_millis() {
+            let (bytes, seconds, slowest) = (body.len(), taken.as_secs_f32(), limits.slowest);
+            let reason = format!("{bytes} bytes in {seconds:.1} s, and less than {slowest} bytes/s is given up");
+            return Err(Failed::For(FetchError::Slow { url: shown(url), reason }));
+        }
         settings.progress.bytes(keep.what, body.len() as u64, total);
     }
 }
