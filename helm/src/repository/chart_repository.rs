@@ -26,11 +26,14 @@ pub(super) async fn fetch(settings: &Settings, url: &Url, name: &str, wanted: Op
         notes.push(format!("{name} {} is marked as deprecated by its maintainers", entry.version));
     }
     let digest = digest_of(entry, &repository)?;
-    if digest.is_none() {
-        notes.push("the index names no digest, so only TLS vouches for what arrived".to_owned());
-    }
     let expected = (Some(name.to_owned()), Some(entry.version.clone()));
-    let arrived = match target(url, entry, &repository)? {
+    let target = target(url, entry, &repository)?;
+    if digest.is_none()
+        && let Target::Http(target) = &target
+    {
+        notes.push(format!("the index names no digest, so {}", session.only_voucher(&[url, target])));
+    }
+    let arrived = match target {
         // Some repositories keep their archives in a registry and are nothing but an index.
         Target::Oci(reference) => oci::fetch(settings, &reference, &Ask::default()).await?,
         Target::Http(target) => download(&session, &target, digest.as_deref()).await?,
@@ -48,7 +51,7 @@ pub(super) async fn fetch(settings: &Settings, url: &Url, name: &str, wanted: Op
 pub(super) async fn archive(settings: &Settings, url: &Url) -> Result<Arrived, FetchError> {
     let session = Session::open(settings, url)?;
     let mut arrived = download(&session, url, None).await?;
-    arrived.notes.push("nobody named a digest beforehand, so only TLS vouches for what arrived; --digest would".to_owned());
+    arrived.notes.push(format!("nobody named a digest beforehand, so {}; --digest would", session.only_voucher(&[url])));
     Ok(arrived)
 }
 
@@ -89,6 +92,7 @@ async fn read_index(session: &Session<'_>, url: &Url, name: &str, notes: &mut Ve
         }
     };
     // Tens of megabytes of YAML take a second.
+    settings.progress.reading("index");
     let (name, limits) = (name.to_owned(), settings.limits.clone());
     let read = tokio::task::spawn_blocking(move || index::read(&bytes, &name, &from, &limits)).await;
     read.map_err(|error| wrong_index(url, error.to_string()))?

@@ -109,6 +109,8 @@ pub enum FetchError {
     PlainHttp {
         /// What was to be asked.
         url: String,
+        /// Another server than the one that the operator named.
+        elsewhere: bool,
     },
     /// The repository points to an address that lies further inside than itself.
     #[error("{url} is at {address}, where {named} has no business to send anybody")]
@@ -284,7 +286,10 @@ impl FetchError {
                  so may also not have the chart"
                     .to_owned()
             }
-            Self::NotFound { .. } => "check the address: --repo is what stands before /index.yaml".to_owned(),
+            Self::NotFound { what: "chart archive", .. } => {
+                "check the URL; where the index names it, only the repository's owner can bring it back".to_owned()
+            }
+            Self::NotFound { what: "index.yaml", .. } => "check the address: --repo is what stands before /index.yaml".to_owned(),
             Self::Status { .. } | Self::Busy { .. } | Self::Slow { .. } => {
                 "try again later; what is in the cache is had with --offline".to_owned()
             }
@@ -295,11 +300,16 @@ impl FetchError {
                 "check the address and the way there (HTTPS_PROXY); what is in the cache is had with --offline".to_owned()
             }
             Self::Certificate { .. } => "name the CA's certificates with --repo-ca-file or caFile in the configuration".to_owned(),
+            Self::PlainHttp { elsewhere: true, .. } => {
+                "--plain-http is for the server that you name: write an entry with plainHttp: true for this one into the configuration"
+                    .to_owned()
+            }
             Self::PlainHttp { .. } => "write https://, or say --plain-http (plainHttp: true in the configuration)".to_owned(),
             Self::BadRedirect { .. } | Self::TooManyRedirects { .. } | Self::Inside { .. } => {
                 "where the place is right, name it yourself: its own address with --repo, or the .tgz's URL".to_owned()
             }
             Self::UnknownChart { near, .. } if !near.is_empty() => format!("did you mean {}?", near.join(", ")),
+            Self::UnknownChart { .. } => "check the name; some registries answer so, too, where a login is missing".to_owned(),
             Self::UnknownVersion { near, latest, .. } => {
                 let near = if near.is_empty() { String::new() } else { format!("near are {}", near.join(", ")) };
                 let latest = latest.as_ref().map(|latest| format!("the newest release is {latest}")).unwrap_or_default();

@@ -1,11 +1,12 @@
 //! Answers that are not what they should be.
 
-use crate::site::{Site, beacon, fetch, index, index_of, missing, ok, refusal, settings, status};
+use crate::site::{Site, beacon, fetch, index, index_of, missing, ok, refusal, settings, status, with_access};
 use axum::body::Body;
 use base64::Engine as _;
 use groundswell_helm::archive::digest_hex;
-use groundswell_helm::repository::{Limits, Reference, Settings, Url};
+use groundswell_helm::repository::{Access, Limits, Naming, Reference, Settings, Url};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_web_page_is_no_index_and_no_chart() {
@@ -66,6 +67,48 @@ async fn plain_http_is_for_this_machine_unless_it_was_asked_for() {
     let reference = Reference::Repository { url: Url::parse("http://charts.example/x").unwrap(), name: "beacon".into(), version: None };
     let text = refusal(settings(), &reference).await;
     assert!(text.contains("is plain http") && text.contains("--plain-http"), "{text}");
+}
+
+#[tokio::test]
+async fn a_hint_says_what_can_help() {
+    let archive = beacon("1.0.0");
+    for (url, said, not) in [
+        ("http://charts.example/a.tgz", "--plain-http is for the server that you name", "or say --plain-http"),
+        ("gone.tgz", "where the index names it", "--repo is what stands"),
+    ] {
+        let site = Site::of(BTreeMap::from([("/index.yaml", index("1.0.0", url, &archive))])).await;
+        let text = refusal(settings(), &site.chart("beacon", None)).await;
+        assert!(text.contains(said) && !text.contains(not), "{url}: {text}");
+    }
+    let site = Site::of(BTreeMap::new()).await;
+    let text = refusal(settings(), &site.chart("beacon", None)).await;
+    assert!(text.contains("--repo is what stands before /index.yaml"), "{text}");
+    let host = site.url.trim_start_matches("http://");
+    let access = Access { plain_http: true, ..Access::open(Url::parse(&format!("{}/v2/", site.url)).unwrap()) };
+    for name in [format!("oci://{host}/charts/beacon"), format!("oci://{host}/charts/beacon:1.0.0")] {
+        let reference = Reference::parse(&name, Naming { repo: None, version: None, known: &BTreeMap::new() }).unwrap();
+        let text = refusal(with_access([access.clone()]), &reference).await;
+        assert!(text.contains("has no chart \"charts/beacon\"") && text.contains("check the name"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_trickles_is_given_up() {
+    let archive = beacon("1.0.0");
+    let text = index("1.0.0", "a.tgz", &archive);
+    let site = Site::start(move |path, _| match path {
+        "/index.yaml" => ok(text.clone()),
+        // Never idle, and never done.
+        _ => ok(Body::from_stream(futures::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Some((Ok::<_, std::io::Error>(vec![0_u8]), ()))
+        }))),
+    })
+    .await;
+    let limits = Limits { idle: Duration::from_millis(100), ..Limits::default() };
+    let text = refusal(Settings { limits, ..settings() }, &site.chart("beacon", None)).await;
+    assert!(text.contains("was too slow") && text.contains("less than 1024 bytes/s is given up"), "{text}");
+    assert_eq!(site.paths(), ["/index.yaml", "/a.tgz"], "another try would be as slow");
 }
 
 fn signed(hash: &str) -> Vec<u8> {

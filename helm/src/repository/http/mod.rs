@@ -101,7 +101,7 @@ enum Failed {
 impl<'s> Session<'s> {
     /// A session with the server of a URL that the operator named.
     pub(super) fn open(settings: &'s Settings, named: &Url) -> Result<Self, FetchError> {
-        let origin = Origin::of(named).ok_or_else(|| FetchError::PlainHttp { url: shown(named) })?;
+        let origin = Origin::of(named).ok_or_else(|| FetchError::PlainHttp { url: shown(named), elsewhere: false })?;
         Ok(Self { settings, clients: Clients::new(origin.clone()), named: origin })
     }
 
@@ -112,6 +112,17 @@ impl<'s> Session<'s> {
     /// How the server of a URL is reached.
     pub(super) fn access(&self, url: &Url) -> Option<&'s Access> {
         self.settings.keyring.access(url)
+    }
+
+    /// Who vouches for what arrives from these servers when nobody named a digest.
+    pub(super) fn only_voucher(&self, asked: &[&Url]) -> &'static str {
+        if asked.iter().any(|url| url.scheme() == "http") {
+            "nobody vouches for what arrived: it came over plain http"
+        } else if asked.iter().any(|url| self.access(url).is_some_and(|access| access.insecure_skip_tls_verify)) {
+            "nobody vouches for what arrived: certificates were not looked at"
+        } else {
+            "only TLS vouches for what arrived"
+        }
     }
 
     /// GETs a URL, with redirects and tries.
@@ -195,11 +206,11 @@ impl<'s> Session<'s> {
 
     /// Whether a URL may be asked at all.
     fn allowed(&self, url: &Url, access: Option<&Access>) -> Result<Origin, FetchError> {
-        let plain = || FetchError::PlainHttp { url: shown(url) };
-        let origin = Origin::of(url).ok_or_else(plain)?;
+        let plain = |elsewhere| FetchError::PlainHttp { url: shown(url), elsewhere };
+        let origin = Origin::of(url).ok_or_else(|| plain(false))?;
         let said = access.is_some_and(|access| access.plain_http);
         if origin.is_plain() && !origin.is_loopback() && !said {
-            return Err(plain());
+            return Err(plain(origin != self.named));
         }
         if let Some(address) = origin.address().filter(|_| origin != self.named)
             && Depth::of(address) > self.clients.depth()

@@ -31,7 +31,10 @@ pub(super) async fn fetch(settings: &Settings, reference: &OciReference, ask: &A
         (Some(digest), version) => (digest.clone(), version.map(str::to_owned)),
         (None, Some(version)) => (tag(version), Some(version.to_owned())),
         (None, None) => {
-            let version = chosen(&registry, reference, ask).await?;
+            let version = chosen(&registry, reference, ask).await.map_err(|error| match error {
+                FetchError::NotFound { .. } => unknown(reference),
+                error => error,
+            })?;
             (tag(&version), Some(version))
         }
     };
@@ -100,12 +103,14 @@ async fn chosen(registry: &Registry<'_>, reference: &OciReference, ask: &Ask) ->
     }
 }
 
+fn unknown(reference: &OciReference) -> FetchError {
+    FetchError::UnknownChart { repository: reference.registry.clone(), name: reference.repository.clone(), near: Vec::new() }
+}
+
 /// Why there is no manifest: which tags there are says what was meant.
 async fn missing(registry: &Registry<'_>, reference: &OciReference, ask: &Ask) -> FetchError {
-    let unknown =
-        || FetchError::UnknownChart { repository: reference.registry.clone(), name: reference.repository.clone(), near: Vec::new() };
     match chosen(registry, reference, ask).await {
-        Err(FetchError::NotFound { .. }) => unknown(),
+        Err(FetchError::NotFound { .. }) => unknown(reference),
         Err(error) => error,
         // The tag is listed, and its manifest is gone.
         Ok(_) => FetchError::NotFound { what: "manifest", url: reference.to_string() },
