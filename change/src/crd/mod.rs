@@ -36,6 +36,8 @@ pub struct CrdChange {
     pub versions: Vec<(String, VersionChange)>,
     /// The version that is stored, before and after.
     pub storage: Option<(String, String)>,
+    /// The version that is gone although the old CRD stored objects in it, and the one that is stored from now on.
+    pub stored_gone: Option<(String, String)>,
     /// Fields that changed so that an object could notice, in the order of the schema. The same change in several versions stands once.
     pub fields: Vec<FieldChange>,
     /// How many fields are new; what lies below a new field is not counted.
@@ -161,6 +163,7 @@ pub fn compare(old: &Value, new: &Value) -> CrdChange {
         conversion: differ(&old.conversion, &new.conversion),
         storage: old.storage().zip(new.storage()).and_then(|(was, is)| differ(was, is)),
         versions: versions(&old, &new),
+        stored_gone: old.storage().filter(|was| !new.versions.contains_key(*was)).zip(new.storage()).and_then(|(was, is)| differ(was, is)),
         ..CrdChange::default()
     };
     for (name, was) in [("group", &old.group)].into_iter().chain(old.names.iter().map(|(name, was)| (name.as_str(), was))) {

@@ -31,22 +31,15 @@ struct Changed<'c> {
 }
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
-    let before = defined(olds(context.objects), olds(context.hooks), &context.input.old.crds);
-    let after = defined(news(context.objects), news(context.hooks), &context.input.new.crds);
+    let (before, after) = both(context);
     let mut items = Vec::new();
-    let mut changed = Vec::new();
     for (name, new) in &after {
-        let Some(old) = before.get(name) else {
-            items.push(added(name, *new, &context.input.new.crds));
-            continue;
-        };
-        items.extend(moved(name, *old, *new));
-        let change = crd::compare(&old.rendered.value, &new.rendered.value);
-        if !change.is_empty() {
-            let (group, kind) = crd::defines(&new.rendered.value);
-            changed.push(Changed { object: named(name), new: *new, group, kind, change });
+        match before.get(name) {
+            Some(old) => items.extend(moved(name, *old, *new)),
+            None => items.push(added(name, *new, &context.input.new.crds)),
         }
     }
+    let changed = changed(&before, &after);
     items.extend(before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(name, old)| removed(name, *old)));
     items.extend(changed.iter().flat_map(shape));
     items.extend(fields::items(context, &changed));
@@ -55,7 +48,26 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     finish(items)
 }
 
-fn defined<'c>(objects: Vec<Seen<'c>>, hooks: Vec<Seen<'c>>, crds: &'c [Rendered]) -> BTreeMap<String, Defined<'c>> {
+/// CRDs by name.
+type Crds<'c> = BTreeMap<String, Defined<'c>>;
+
+/// The CRDs of both renders.
+fn both<'c>(context: &'c Context<'_>) -> (Crds<'c>, Crds<'c>) {
+    let before = defined(olds(context.objects), olds(context.hooks), &context.input.old.crds);
+    let after = defined(news(context.objects), news(context.hooks), &context.input.new.crds);
+    (before, after)
+}
+
+fn changed<'c>(before: &Crds<'c>, after: &Crds<'c>) -> Vec<Changed<'c>> {
+    let pairs = after.iter().filter_map(|(name, new)| Some((name, before.get(name)?, new)));
+    let all = pairs.map(|(name, old, new)| {
+        let (group, kind) = crd::defines(&new.rendered.value);
+        Changed { object: named(name), new: *new, group, kind, change: crd::compare(&old.rendered.value, &new.rendered.value) }
+    });
+    all.filter(|one| !one.change.is_empty()).collect()
+}
+
+fn defined<'c>(objects: Vec<Seen<'c>>, hooks: Vec<Seen<'c>>, crds: &'c [Rendered]) -> Crds<'c> {
     let mut all = BTreeMap::new();
     let name = |rendered: &Rendered| rendered.value.get("metadata")?.get("name")?.as_str().map(str::to_owned);
     for seen in objects.into_iter().filter(|seen| seen.kind() == KIND) {
@@ -75,10 +87,29 @@ fn defined<'c>(objects: Vec<Seen<'c>>, hooks: Vec<Seen<'c>>, crds: &'c [Rendered
 
 /// CRDs that go from `crds/` to the templates: their names, and where they are now.
 pub(super) fn adopted<'c>(context: &'c Context<'_>) -> Vec<(ObjectRef, &'c Rendered)> {
-    let before = defined(olds(context.objects), olds(context.hooks), &context.input.old.crds);
-    let after = defined(news(context.objects), news(context.hooks), &context.input.new.crds);
+    let (before, after) = both(context);
     let moves = |(name, new): (String, Defined<'c>)| (before.get(&name)?.in_crds && !new.in_crds).then(|| (named(&name), new.rendered));
     after.into_iter().filter_map(moves).collect()
+}
+
+/// A CRD whose stored version goes.
+pub(super) struct Migrated<'c> {
+    pub(super) object: ObjectRef,
+    pub(super) new: &'c Rendered,
+    /// The version that goes.
+    pub(super) from: String,
+    /// The version that is stored from now on.
+    pub(super) to: String,
+}
+
+/// CRDs that Kubernetes refuses until the objects that are stored in a version that goes are stored in another.
+pub(super) fn migrated<'c>(context: &'c Context<'_>) -> Vec<Migrated<'c>> {
+    let (before, after) = both(context);
+    let stored = |one: Changed<'c>| {
+        let (from, to) = one.change.stored_gone?;
+        Some(Migrated { object: one.object, new: one.new.rendered, from, to })
+    };
+    changed(&before, &after).into_iter().filter_map(stored).collect()
 }
 
 fn named(name: &str) -> ObjectRef {
@@ -178,6 +209,12 @@ fn shape(changed: &Changed<'_>) -> Vec<Item> {
     }
     for (version, what) in &change.versions {
         items.push(match what {
+            VersionChange::Gone if change.stored_gone.as_ref().is_some_and(|(gone, _)| gone == version) => item(
+                "crd-version-gone",
+                Weight::Stop,
+                format!("version {version} is gone, and objects were stored in it: Kubernetes refuses the new CRD while status.storedVersions names it"),
+            )
+            .next("store the objects in another version first: the steps have the commands"),
             VersionChange::Gone => item(
                 "crd-version-gone",
                 Weight::Act,

@@ -109,8 +109,8 @@ fn the_crd_as_a_whole() {
     STOP crd-scope CustomResourceDefinition/as.b.c: its scope goes from Namespaced to Cluster, which Kubernetes refuses: the CRD and all its objects would have to be made anew
         -> save every A object, delete the CRD, and make both again
     STOP crd-names CustomResourceDefinition/as.b.c: its plural goes from as to aes, which Kubernetes refuses
-    ACT crd-version-gone CustomResourceDefinition/as.b.c: version v1alpha1 is gone; Kubernetes refuses that while objects are stored in it
-        -> check status.storedVersions: kubectl get crd as.b.c -o jsonpath='{.status.storedVersions}'
+    STOP crd-version-gone CustomResourceDefinition/as.b.c: version v1alpha1 is gone, and objects were stored in it: Kubernetes refuses the new CRD while status.storedVersions names it
+        -> store the objects in another version first: the steps have the commands
     know crd-version-added CustomResourceDefinition/as.b.c: version v2 is new
     look crd-storage CustomResourceDefinition/as.b.c: objects are stored as v1 where they were stored as v1alpha1: after that the old CRD cannot come back as it was
         -> check status.storedVersions: kubectl get crd as.b.c -o jsonpath='{.status.storedVersions}'

@@ -6,7 +6,7 @@ mod tests;
 
 use super::Context;
 use super::blockers::{fixed, selector, served};
-use super::crds;
+use super::crds::{self, Migrated};
 use super::read::{about, count, few, finish};
 use crate::compare::compare_crds;
 use crate::input::{Chart, Input, OverrideClass, RenameTrial, Rendered, Target};
@@ -18,6 +18,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     before.extend(values_to_move(input));
     before.extend(rewrite_record(context));
     before.extend(adopt_crds(context));
+    before.extend(crds::migrated(context).into_iter().map(|one| migrate_stored(&one)));
     before.extend(apply_crds(input));
     let mut after = Vec::new();
     for stuck in fixed::stuck(context).into_iter().filter(|stuck| selector::mismatch(&stuck.new.value).is_none()) {
@@ -73,6 +74,28 @@ fn rewrite_record(context: &Context<'_>) -> Option<Item> {
     }
     let what = "Rewrite the release record: the installed manifest names APIs that the target serves no more.";
     Some(step("rewrite-record", what, Provenance::new(Evidence::Render, "the old version")).next(served::rewrite(context.input)))
+}
+
+/// A version that goes while objects may be stored in it.
+fn migrate_stored(one: &Migrated<'_>) -> Item {
+    let Migrated { object, new, from, to } = one;
+    let what = format!(
+        "Store the objects of {} as {to}: {from} goes, and Kubernetes refuses that while status.storedVersions names it. Apply the new CRD \
+         with {from} added to its versions (served: true, storage: false), then run the commands.",
+        object.name
+    );
+    let name = recreate::word(&object.name);
+    let status = recreate::word(&format!(r#"{{"status":{{"storedVersions":["{to}"]}}}}"#));
+    let commands = format!(
+        "kubectl get {name} --all-namespaces -o json | kubectl replace -f - && \
+         kubectl patch crd {name} --subresource=status --type=merge -p {status}"
+    );
+    let first = format!("where the installed release holds objects as {from}, upgrade before {from} is taken out: helm reads them");
+    let from = Provenance::new(Evidence::CrdSchema, &new.source);
+    step("migrate-stored", what, from)
+        .about(object.clone())
+        .detail(vec![first, "where there are no objects, the second command is enough".to_owned()])
+        .next(commands)
 }
 
 /// CRDs that become templates: Helm imports what carries its label and the annotations of the release, and nothing else.

@@ -134,3 +134,25 @@ fn a_crd_that_becomes_a_template_is_marked_first() {
         -> kubectl label crd as.b.c app.kubernetes.io/managed-by=Helm --overwrite && kubectl annotate crd as.b.c meta.helm.sh/release-name=rel meta.helm.sh/release-namespace=ns --overwrite
     ");
 }
+
+#[test]
+fn a_stored_version_that_goes_is_migrated_first() {
+    let crd = |versions: &str| {
+        format!(
+            "# crds/\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: as.b.c}}\n\
+             spec: {{group: b.c, names: {{kind: A, plural: as}}, versions: [{versions}]}}"
+        )
+    };
+    let (v1, beta) = ("{name: v1, served: true, storage: true}", "{name: v1beta1, served: true, storage: true}");
+    let items = run(items, &input(&crd(beta), &crd(v1)));
+    let codes: Vec<&str> = items.iter().map(|item| item.code.as_str()).collect();
+    assert_eq!(codes, ["migrate-stored", "apply-crds"]);
+    insta::assert_snapshot!(page(&items[..1]), @r#"
+    ACT migrate-stored CustomResourceDefinition/as.b.c: Store the objects of as.b.c as v1: v1beta1 goes, and Kubernetes refuses that while status.storedVersions names it. Apply the new CRD with v1beta1 added to its versions (served: true, storage: false), then run the commands.
+        where the installed release holds objects as v1beta1, upgrade before v1beta1 is taken out: helm reads them
+        where there are no objects, the second command is enough
+        -> kubectl get as.b.c --all-namespaces -o json | kubectl replace -f - && kubectl patch crd as.b.c --subresource=status --type=merge -p '{"status":{"storedVersions":["v1"]}}'
+    "#);
+    let old = crd(&format!("{v1}, {}", beta.replace("storage: true", "storage: false")));
+    assert!(!says(super::items, &old, &crd(v1)).contains("migrate-stored"), "objects are stored as v1");
+}
