@@ -117,7 +117,11 @@ impl Fetching {
 
 /// A refusal in the operator's words.
 pub(crate) fn failure(error: &FetchError) -> Failure {
-    let exit = if error.is_denied() { Exit::Denied } else { Exit::Error };
+    let exit = match error {
+        _ if error.is_denied() => Exit::Denied,
+        FetchError::BadVersion { .. } => Exit::Usage,
+        _ => Exit::Error,
+    };
     Failure::new(exit, error.to_string(), sources(error), error.next())
 }
 
@@ -283,6 +287,14 @@ mod tests {
             let failure = prepare(&config, "a/b", &FetchArgs::default(), &[]).unwrap_err();
             assert!(failure.errors[0].why.contains(said), "{entry}: {failure:?}");
         }
+    }
+
+    #[test]
+    fn no_version_is_the_operators_slip() {
+        let of = |error: FetchError| failure(&error).exit;
+        assert_eq!(of(FetchError::BadVersion { wanted: "banana".into(), reason: String::new() }), Exit::Usage);
+        assert_eq!(of(FetchError::Denied { url: String::new(), status: 401, with_credentials: false }), Exit::Denied);
+        assert_eq!(of(FetchError::Offline { reference: String::new() }), Exit::Error);
     }
 
     #[test]

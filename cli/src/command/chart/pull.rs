@@ -32,10 +32,10 @@ pub(crate) struct PullArgs {
     #[arg(long, value_name = "FOLDER")]
     untar: Option<PathBuf>,
     /// Carry this file or folder of yours over into the new folder (repeatable)
-    #[arg(long, value_name = "PATH", requires = "untar")]
+    #[arg(long, value_name = "PATH", requires = "untar", conflicts_with = "destination")]
     keep: Vec<String>,
     /// Give up what was put or edited in the folder by hand
-    #[arg(long, requires = "untar")]
+    #[arg(long, requires = "untar", conflicts_with = "destination")]
     discard_local: bool,
     #[command(flatten)]
     fetch: FetchArgs,

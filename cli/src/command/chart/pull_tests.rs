@@ -104,6 +104,24 @@ fn a_folder_is_replaced_and_what_is_yours_stops_it() {
     assert!(exit == Exit::Error && stderr.contains("it is a file"), "{stderr}");
 }
 
+/// Helm's own `helm package` packs the record of the folder.
+#[test]
+fn a_packed_record_is_left_out_with_a_note() {
+    let home = tempfile::tempdir().unwrap();
+    archive(home.path(), "1.0.0", "a: 1\n");
+    let made = home.path().join("beacon-made/beacon");
+    std::fs::create_dir_all(made.parent().unwrap()).unwrap();
+    std::fs::rename(home.path().join("made-1.0.0"), &made).unwrap();
+    std::fs::write(made.join(RECORD), "{}").unwrap();
+    let path = home.path().join("round.tgz").display().to_string();
+    let packed = std::process::Command::new("tar").args(["-czf", &path, "-C"]).arg(made.parent().unwrap()).arg("beacon").status();
+    assert!(packed.unwrap().success());
+    let folder = home.path().join("beacon");
+    let (exit, _, stderr) = pull(home.path(), &[&path, "--untar", &folder.display().to_string()]);
+    assert!(exit == Exit::Ok && stderr.contains("of an earlier pull: it was left out"), "{stderr}");
+    assert!(std::fs::read_to_string(folder.join(RECORD)).unwrap().contains("\"digest\""));
+}
+
 #[test]
 fn what_is_a_folder_here_is_not_fetched() {
     let home = tempfile::tempdir().unwrap();
@@ -117,6 +135,9 @@ fn command_lines_that_make_no_sense() {
         &["a", "--untar", "b", "-d", "c"][..],
         &["a", "--keep", "b"],
         &["a", "--discard-local"],
+        // clap forgets `requires` where what is required conflicts with what is there.
+        &["a", "--keep", "b", "-d", "c"],
+        &["a", "--discard-local", "-d", "c"],
         &["a", "--password-stdin"],
         &["a", "--username", "x", "--password-stdin", "--password-file", "y"],
         &["a", "--digest", "x"],
