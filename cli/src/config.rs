@@ -4,6 +4,7 @@ use crate::error::{Failure, Result};
 use crate::exit::Exit;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const MAX_FILE: u64 = 1 << 20;
@@ -179,16 +180,35 @@ pub(crate) fn read_token(source: &TokenSource) -> Result<String> {
 /// Text of a file that is not larger than a document may be.
 pub(crate) fn read_limited(path: &Path) -> Result<String> {
     let refuse = |error: std::io::Error| Failure::error(format!("cannot read {}", path.display()), error, "");
-    let size = std::fs::metadata(path).map_err(refuse)?.len();
-    if size > MAX_FILE {
-        return Err(Failure::error(format!("{} is too large", path.display()), format!("it has {size} bytes, more than {MAX_FILE}"), ""));
+    let file = std::fs::File::open(path).map_err(refuse)?;
+    let mut text = Vec::new();
+    // A device or a pipe says nothing of its size, so what counts is what comes.
+    file.take(MAX_FILE + 1).read_to_end(&mut text).map_err(refuse)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(Failure::error(format!("{} is too large", path.display()), format!("it has more than {MAX_FILE} bytes"), ""));
     }
-    std::fs::read_to_string(path).map_err(refuse)
+    String::from_utf8(text).map_err(|error| Failure::error(format!("{} is no text", path.display()), error.utf8_error(), ""))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_never_ends_is_read_up_to_the_limit() {
+        let refused = read_limited(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(
+            (refused.errors[0].what.as_str(), refused.errors[0].why.as_str()),
+            ("/dev/zero is too large", "it has more than 1048576 bytes")
+        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "x".repeat(1 << 20)).unwrap();
+        assert_eq!(read_limited(file.path()).unwrap().len(), 1 << 20);
+        std::fs::write(file.path(), "x".repeat((1 << 20) + 1)).unwrap();
+        assert!(read_limited(file.path()).is_err());
+        std::fs::write(file.path(), [0xff, 0xfe]).unwrap();
+        assert!(read_limited(file.path()).unwrap_err().errors[0].what.contains("is no text"));
+    }
 
     fn file() -> File {
         let text = "currentContext: lab\ncontexts:\n  lab: {server: 'https://lab:1', tokenFile: /lab}\n  prod: {server: 'https://prod:1', tokenFile: /prod}\n";
