@@ -119,7 +119,18 @@ pub(crate) fn yaml(value: &Value) -> Result<String> {
 
 /// Text of others without control characters: nothing that a cluster says may steer the terminal.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { if c == '\t' || c == '\n' { ' ' } else { '\u{fffd}' } } else { c }).collect()
+    let shown = |c: char| match c {
+        '\t' | '\n' => ' ',
+        c if c.is_control() || turns(c) => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Characters that change the direction of what follows, so that `exe.png` reads as another name than it is. Text in Hebrew or
+/// Arabic needs none of them.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A table without borders, as kubectl has them.
@@ -146,5 +157,17 @@ pub(crate) fn coloured(text: impl AsRef<str>, colour: Option<Color>) -> Cell {
     match colour {
         Some(colour) => cell(text).fg(colour),
         None => cell(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(clean("a\u{1b}[31mb\tc\nd"), "a\u{fffd}[31mb c d");
+        assert_eq!(clean("abc\u{202e}gnp.exe \u{2066}x\u{2069}"), "abc\u{fffd}gnp.exe \u{fffd}x\u{fffd}");
+        assert_eq!(clean("שלום, نعم, größer"), "שלום, نعم, größer");
     }
 }
