@@ -78,7 +78,7 @@ impl fmt::Display for KubernetesRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.from, &self.to) {
             (Some(from), Some(to)) if from == to => f.write_str(from),
-            (Some(from), Some(to)) => write!(f, "{from} to {to}"),
+            (Some(from), Some(to)) => write!(f, "{from}–{to}"),
             (Some(from), None) => write!(f, "{from} or newer"),
             (None, Some(to)) => write!(f, "{to} or older"),
             (None, None) => f.write_str("any"),
@@ -103,7 +103,7 @@ mod tests {
         for (range, said) in [
             (">=1.25.0-0", "1.25 or newer"),
             ("<1.22.0-0", "1.21 or older"),
-            (">=1.16.4, <1.22", "1.16 to 1.21"),
+            (">=1.16.4, <1.22", "1.16–1.21"),
             ("1.20.x", "1.20"),
             ("*", ""),
             (">2", ""),
@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn one_minor_after_another() {
         let at = Minors::of(&Version::new(1, 16, 3)).unwrap();
-        assert_eq!(words(at.reach(taken("<1.22"))), "1.16 to 1.21");
-        assert_eq!(words(at.reach(taken("<1.18 || >1.19"))), "1.16 to 1.17");
+        assert_eq!(words(at.reach(taken("<1.22"))), "1.16–1.21");
+        assert_eq!(words(at.reach(taken("<1.18 || >1.19"))), "1.16–1.17");
         assert_eq!(at.reach(taken(">=1.17")), Minors::NONE);
         assert_eq!(at.reach(Minors::ALL), taken(">=1.16.0-0"));
         assert_eq!(Minors::of(&Version::new(2, 0, 0)), None);

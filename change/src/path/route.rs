@@ -20,9 +20,9 @@ pub struct Route {
     /// What the cluster runs, as it was said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Version>,
-    /// What the cluster must run at the beginning, where it was not said.
+    /// What the cluster is taken to run at the beginning, where it was not said. With something else there may be another way.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kubernetes_needed: Option<KubernetesRange>,
+    pub kubernetes_assumed: Option<KubernetesRange>,
     /// In order; none when everything is there already.
     pub hops: Vec<Hop>,
     /// Steps by hand in all hops, an upgrade of the cluster counting as one.
@@ -164,7 +164,7 @@ impl Route {
             from: question.from.clone(),
             to,
             kubernetes: question.kubernetes.clone(),
-            kubernetes_needed: None,
+            kubernetes_assumed: None,
             hops: Vec::new(),
             manual_steps: 0,
             findings: vec![Finding { code: FindingCode::NothingToDo, words }],
@@ -219,7 +219,7 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
         from: question.from.clone(),
         to: stand(graph.last()),
         kubernetes: question.kubernetes.clone(),
-        kubernetes_needed: if cluster.is_none() { runs[0].range() } else { None },
+        kubernetes_assumed: if cluster.is_none() { runs[0].range() } else { None },
         manual_steps: hops.iter().map(by_hand).sum(),
         hops,
         findings: Vec::new(),
@@ -312,6 +312,14 @@ fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: usize, runs:
     }
 }
 
+/// What a rule that was found asks for: the step by hand where there is one, and why.
+fn what(route: &Route, reason: &Reason) -> String {
+    let mut chores = route.hops.iter().flat_map(|hop| hop.before.iter().chain(&hop.after));
+    let chore = chores.find(|chore| chore.why.iter().any(|why| why.rule == reason.rule));
+    let note = reason.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+    format!("{}{note}", chore.map_or(&reason.words, |chore| &chore.words))
+}
+
 fn findings(set: &RuleSet, graph: &Graph<'_>, route: &Route, cluster: Option<Minors>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |code, words| findings.push(Finding { code, words });
@@ -339,16 +347,20 @@ fn findings(set: &RuleSet, graph: &Graph<'_>, route: &Route, cluster: Option<Min
                 ),
             );
         }
-        (None, _) if route.kubernetes_needed.is_some() || route.hops.iter().any(|hop| hop.cluster_upgrade.is_some()) => {
-            let words = "nobody said what the cluster runs (--kube-version); the path is for any cluster that fits where it begins";
-            add(FindingCode::KubernetesUnknown, words.to_owned());
+        (None, _) if route.kubernetes_assumed.is_some() || route.hops.iter().any(|hop| hop.cluster_upgrade.is_some()) => {
+            let fits = route
+                .kubernetes_assumed
+                .as_ref()
+                .map_or_else(|| format!("any Kubernetes that {} bears", route.from), |range| format!("Kubernetes {range}"));
+            let words = format!("nobody said what the cluster runs (--kube-version); {fits} is assumed, another may need another path");
+            add(FindingCode::KubernetesUnknown, words);
         }
         _ => {}
     }
     let mut told = std::collections::BTreeSet::new();
     for reason in route.reasons().filter(|reason| told.insert(reason.rule.clone())) {
         if reason.origin == Origin::Rendered {
-            add(FindingCode::FoundByRendering, format!("{}: found by rendering, no rule names it", reason.words));
+            add(FindingCode::FoundByRendering, format!("found by rendering, no rule names it: {}", what(route, reason)));
         }
         for proof in reason.proofs.iter().filter(|proof| !proof.holds) {
             add(FindingCode::Refuted, format!("the rule {} is kept, though renders contradict it: {}", reason.rule, proof.detail));

@@ -136,11 +136,15 @@ pub(crate) async fn run(command: &PathCommand, out: &mut Output) -> Result<Exit>
 }
 
 async fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
-    let set = rules(&args.given)?;
+    let mut set = rules(&args.given)?;
     let chart = match &args.chart {
         Some(chart) => chart.clone(),
         None => chart_of(&set, &args.from)?,
     };
+    if args.proof.asked() {
+        // Of a chart that no rule is about, renders show what there is to know; the answer says that no rules cover it.
+        set.charts.entry(chart.clone()).or_default();
+    }
     let from = Stand { chart, version: args.from.clone() };
     let question = Question { from, to_chart: args.to_chart.clone(), to: args.to.clone(), kubernetes: args.kube_version.clone() };
     let (route, proof) = if args.proof.asked() {

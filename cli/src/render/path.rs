@@ -3,7 +3,7 @@
 use crate::command::path::proof::Proof;
 use crate::output::clean;
 use anstyle::{AnsiColor, Effects, Style};
-use groundswell_change::path::{Chore, Finding, FindingCode, Hop, NoRoute, Problem, Reason, Route, Rule, RuleSet};
+use groundswell_change::path::{Blocking, Chore, Finding, FindingCode, Hop, NoRoute, Origin, Problem, Reason, Route, Rule, RuleSet};
 use std::collections::{BTreeMap, BTreeSet};
 use textwrap::{Options, WordSeparator, WordSplitter};
 
@@ -65,15 +65,16 @@ pub(crate) fn route(route: &Route, width: usize) -> String {
     page.add("", "  ", BOLD, &head);
     if let Some(version) = &route.kubernetes {
         page.add("  ", "  ", Style::new(), &format!("the cluster runs Kubernetes {version}"));
-    } else if let Some(range) = &route.kubernetes_needed {
-        page.add("  ", "  ", Style::new(), &format!("the cluster has to run Kubernetes {range} to begin with"));
+    } else if let Some(range) = &route.kubernetes_assumed {
+        let text = format!("assumed: the cluster runs Kubernetes {range} to begin with; say what it runs with --kube-version");
+        page.add("  ", "  ", HELD, &text);
     }
     let (mut here, mut back) = (&route.from, &route.from);
     for hop in &route.hops {
         page.gap();
         if let Some(upgrade) = &hop.cluster_upgrade {
-            let from = upgrade.from.as_ref().map(|range| format!(" from {range}")).unwrap_or_default();
-            let text = format!("Upgrade the cluster{from} to Kubernetes {}, one minor after another, while at {here}", upgrade.to);
+            let from = upgrade.from.as_ref().map(|range| format!("from {range} ")).unwrap_or_default();
+            let text = format!("Upgrade Kubernetes {from}to {}, one minor after another, while at {here}", upgrade.to);
             page.add(" ▲  ", "    ", HELD, &text);
             because(&mut page, &upgrade.why);
             page.gap();
@@ -189,7 +190,7 @@ pub(crate) fn no_route(error: &NoRoute, width: usize) -> String {
     let why = match by.len() {
         0 => "no rule leads from the one name to the other here",
         1 => "this rule stops it:",
-        _ => "these rules stop it together; without any one of them there would be a way:",
+        _ => "these rules stop it together; fewer of them would not:",
     };
     page.add("  ", "  ", Style::new(), why);
     for rule in by {
@@ -199,8 +200,25 @@ pub(crate) fn no_route(error: &NoRoute, width: usize) -> String {
         }
         page.add("    ", "    ", DIM, &format!("[{}] {}", rule.rule, rule.source));
     }
-    page.add("  ", "  ", Style::new(), "where a rule does not hold for you, a file with `disable` and the reason says so (--rules FILE)");
+    if let Some(next) = next(by) {
+        page.add("  ", "  ", Style::new(), &next);
+    }
     page.text
+}
+
+/// What can be done about rules that stop a way. A shipped rule that another one makes impossible is not the one to disable.
+fn next(by: &[Blocking]) -> Option<String> {
+    let of =
+        |origin: Origin| by.iter().filter(|rule| rule.origin == origin).map(|rule| rule.rule.as_str()).collect::<Vec<_>>().join(" or ");
+    let (own, rendered) = (of(Origin::Operator), of(Origin::Rendered));
+    match (own.is_empty(), rendered.is_empty(), by.is_empty()) {
+        (_, _, true) => None,
+        (false, ..) => Some(format!("mend or take out your own rule {own}; `groundswell path lint FILE` checks a file")),
+        (_, false, _) => Some(format!(
+            "{rendered} is what the rendered charts show, not a rule of a file; other --values or another --kube-version may render otherwise"
+        )),
+        _ => Some("where a rule does not hold for you, a file with `disable` and the reason says so (--rules FILE)".to_owned()),
+    }
 }
 
 /// All rules, by chart.

@@ -49,7 +49,7 @@ fn a_way_fits_into_eighty_columns() {
     let long = |line: &&str| line.chars().count() > 80 && line.trim().contains(' ');
     assert_eq!(text.lines().filter(long).collect::<Vec<_>>(), Vec::<&str>::new());
     assert!(text.starts_with("prometheus-operator 8.5.2 → kube-prometheus-stack 88.5.3: "), "{text}");
-    assert!(text.contains("Upgrade the cluster from 1.16 to Kubernetes 1.25 or newer"), "{text}");
+    assert!(text.contains("Upgrade Kubernetes from 1.16 to 1.25 or newer"), "{text}");
     assert!(text.contains("way back: only to kube-prometheus-stack 66.7.1 from here on"), "{text}");
 }
 
@@ -97,8 +97,34 @@ fn without_a_way_the_rule_is_named() {
     let (exit, text, _) = run("show --from 9.3.2 --to 9.4.10 --kube-version 1.22.1");
     assert_eq!(exit, Exit::Blocked);
     assert!(text.contains("[kps-9-kubernetes] kube-prometheus-stack 9.4.10"), "{text}");
+    assert!(text.contains("a file with `disable`"), "{text}");
     assert_eq!(run("show --from 80.14.4 --to 79.12.0").0, Exit::Blocked);
     assert!(run("show --from 80.14.4 --to 80.14.44").1.contains("80.14.44 was never published"));
+}
+
+#[test]
+fn nobody_is_told_to_disable_a_shipped_rule_for_ones_own() {
+    let head = "apiVersion: groundswell.dev/v1alpha1\nkind: PathRules\nchart: kube-prometheus-stack\n";
+    let own = file(&format!("{head}rules:\n- {{id: never-66, skip: 66.x, source: s}}\n"));
+    let (exit, text, _) = run(&format!("show --from 60.5.0 --to 80.14.4 --rules {}", own.path().display()));
+    assert_eq!(exit, Exit::Blocked);
+    assert!(text.contains("[kps-66-prometheus-2.55]") && text.contains("[never-66] s"), "{text}");
+    assert!(text.contains("your own rule never-66") && !text.contains("`disable`"), "{text}");
+    let all = file(&format!("{head}rules:\n- {{id: s1, skip: '*', source: s}}\n"));
+    let (_, text, _) = run(&format!("lint {}", all.path().display()));
+    assert!(text.contains("keeps the rule s1: ") && !text.contains("kps-"), "{text}");
+}
+
+#[test]
+fn a_chart_without_rules_is_tried_where_it_can_be_rendered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (exit, _, said) = run("show --from 1.0.0 --to 2.0.0 --chart lantern");
+    assert!(exit == Exit::Blocked && said.contains("no rules are known"), "{said}");
+    std::fs::write(folder.path().join("lantern-3.0.0.tgz"), "").unwrap();
+    let (exit, text, _) =
+        run(&format!("show --from 1.0.0 --to 2.0.0 --chart lantern --helm /bin/true --charts {}", folder.path().display()));
+    assert_eq!(exit, Exit::Ok, "{text}");
+    assert!(text.contains("a straight step is assumed") && text.contains("not rendered"), "{text}");
 }
 
 #[test]
