@@ -2,9 +2,11 @@
 
 use super::rule::{Origin, Place, Rule, Step};
 use crate::constraint::{Constraint, Version};
-use serde::Deserialize;
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeSet;
+use std::marker::PhantomData;
 
 /// What a file says it is.
 pub const API_VERSION: &str = "groundswell.dev/v1alpha1";
@@ -63,6 +65,42 @@ pub struct RuleError {
     pub what: String,
 }
 
+/// A list that is refused as soon as it is too long, before the rest of it is read.
+struct Few<T, const MOST: usize>(Vec<T>);
+
+impl<T, const MOST: usize> Default for Few<T, MOST> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(FewVisitor(PhantomData))
+    }
+}
+
+struct FewVisitor<T, const MOST: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for FewVisitor<T, MOST> {
+    type Value = Few<T, MOST>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut read = Vec::new();
+        while let Some(one) = list.next_element()? {
+            if read.len() == MOST {
+                return Err(A::Error::custom(format!("this list has more than {MOST} entries")));
+            }
+            read.push(one);
+        }
+        Ok(Few(read))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct FileDoc {
@@ -72,11 +110,11 @@ struct FileDoc {
     #[serde(default)]
     covers: Option<Constraint>,
     #[serde(default)]
-    versions: Vec<Spanned<Version>>,
+    versions: Few<Spanned<Version>, MAX_VERSIONS>,
     #[serde(default)]
-    rules: Vec<Spanned<RuleDoc>>,
+    rules: Few<Spanned<RuleDoc>, MAX_RULES>,
     #[serde(default)]
-    disable: Vec<Spanned<DisableDoc>>,
+    disable: Few<Spanned<DisableDoc>, MAX_RULES>,
 }
 
 #[derive(Deserialize)]
@@ -96,13 +134,13 @@ struct RuleDoc {
     #[serde(default)]
     needs_kubernetes: Option<Constraint>,
     #[serde(default)]
-    before: Vec<Spanned<Step>>,
+    before: Few<Spanned<Step>, MAX_STEPS>,
     #[serde(default)]
-    after: Vec<Spanned<Step>>,
+    after: Few<Spanned<Step>, MAX_STEPS>,
     #[serde(default)]
     no_way_back: Option<Spanned<String>>,
     #[serde(default)]
-    tests: Vec<Spanned<String>>,
+    tests: Few<Spanned<String>, MAX_STEPS>,
     source: Spanned<String>,
     #[serde(default)]
     note: Option<Spanned<String>>,
@@ -135,7 +173,11 @@ pub fn read(name: &str, text: &str, origin: Origin) -> Result<RuleFile, Vec<Rule
         Err(error) => {
             let error = error.without_snippet();
             let place = reader.place(error.location().unwrap_or(Location::UNKNOWN));
-            Err(vec![RuleError { place, what: what_is_wrong(&error.to_string()) }])
+            let what = match error {
+                serde_saphyr::Error::MultipleDocuments { .. } => "a file of rules is one document; write a file for each chart".to_owned(),
+                error => what_is_wrong(&error.to_string()),
+            };
+            Err(vec![RuleError { place, what }])
         }
     }
 }
@@ -171,19 +213,17 @@ impl Reader<'_> {
             }
         }
         let chart = self.name(&doc.chart, "chart");
-        self.limit(doc.rules.len(), MAX_RULES, "rules", doc.chart.referenced);
-        self.limit(doc.versions.len(), MAX_VERSIONS, "versions", doc.chart.referenced);
         let mut seen = BTreeSet::new();
-        let mut versions = Vec::with_capacity(doc.versions.len());
-        for version in doc.versions {
+        let mut versions = Vec::with_capacity(doc.versions.0.len());
+        for version in doc.versions.0 {
             if !seen.insert(version.value.clone()) {
                 self.problem(version.referenced, format!("version {} is listed twice", version.value));
             }
             versions.push(version.value);
         }
         let mut ids = BTreeSet::new();
-        let mut rules = Vec::with_capacity(doc.rules.len());
-        for rule in doc.rules {
+        let mut rules = Vec::with_capacity(doc.rules.0.len());
+        for rule in doc.rules.0 {
             let at = rule.value.id.referenced;
             let rule = self.rule(rule.value, rule.referenced, &chart);
             if !ids.insert(rule.id.clone()) {
@@ -191,8 +231,8 @@ impl Reader<'_> {
             }
             rules.push(rule);
         }
-        let mut disabled = Vec::with_capacity(doc.disable.len());
-        for entry in doc.disable {
+        let mut disabled = Vec::with_capacity(doc.disable.0.len());
+        for entry in doc.disable.0 {
             let reason = self.text(&entry.value.reason, "reason");
             disabled.push(Disabled { id: entry.value.id, reason, place: self.place(entry.referenced) });
         }
@@ -202,11 +242,7 @@ impl Reader<'_> {
 
     fn rule(&mut self, doc: RuleDoc, at: Location, chart: &str) -> Rule {
         let id = self.name(&doc.id, "id");
-        for (list, field) in [(&doc.before, "before"), (&doc.after, "after")] {
-            self.limit(list.len(), MAX_STEPS, field, at);
-            list.iter().for_each(|step| self.step(step));
-        }
-        self.limit(doc.tests.len(), MAX_STEPS, "tests", at);
+        doc.before.0.iter().chain(&doc.after.0).for_each(|step| self.step(step));
         if doc.skip.is_some() && doc.must_stop_at.is_some() {
             self.problem(at, format!("rule {id:?} says both `skip` and `mustStopAt`; write two rules"));
         }
@@ -223,10 +259,10 @@ impl Reader<'_> {
             must_stop_at: doc.must_stop_at,
             skip: doc.skip,
             needs_kubernetes: doc.needs_kubernetes,
-            before: doc.before.into_iter().map(|step| step.value).collect(),
-            after: doc.after.into_iter().map(|step| step.value).collect(),
+            before: doc.before.0.into_iter().map(|step| step.value).collect(),
+            after: doc.after.0.into_iter().map(|step| step.value).collect(),
             no_way_back: doc.no_way_back.map(|text| self.text(&text, "noWayBack")),
-            tests: doc.tests.iter().map(|text| self.text(text, "tests")).collect(),
+            tests: doc.tests.0.iter().map(|text| self.text(text, "tests")).collect(),
             source: self.text(&doc.source, "source"),
             note: doc.note.map(|text| self.text(&text, "note")),
             replaces: doc.replaces.map(|name| self.name(&name, "replaces")),
@@ -255,12 +291,6 @@ impl Reader<'_> {
                     self.problem(at, "which object is deleted? say `name` or `selector`");
                 }
             }
-        }
-    }
-
-    fn limit(&mut self, count: usize, most: usize, what: &str, at: Location) {
-        if count > most {
-            self.problem(at, format!("at most {most} {what}, these are {count}"));
         }
     }
 

@@ -64,6 +64,14 @@ fn what_cannot_be_read_is_said_with_its_place() {
         assert!(!refused(text).is_empty());
     }
     assert!(refused(&"#".repeat(MAX_FILE_BYTES + 1)).contains("at most 1048576 bytes"));
+    assert_eq!(refused(&format!("{HEAD}---\n{HEAD}")), "beacon.yaml:7:1: a file of rules is one document; write a file for each chart");
+    // What comes behind the last that is allowed is not read: it would be refused for other reasons.
+    let many: String = (0..1_000).map(|number| format!("- {{id: r{number}, source: s}}\n")).collect();
+    assert!(read("beacon.yaml", &file(&many), Origin::Operator).is_ok());
+    let said = refused(&file(&format!("{many}- {{id: last, source: s}}\n- nonsense\n")));
+    assert!(said.contains("this list has more than 1000 entries"), "{said}");
+    let said = refused(&file(&format!("- id: a\n  source: s\n  tests: [{}]\n", "x,".repeat(51))));
+    assert!(said.starts_with("beacon.yaml:9:") && said.contains("more than 50 entries"), "{said}");
     assert!(refused(&HEAD.replace("PathRules", "PathRule")).starts_with("beacon.yaml:2:7: `kind` is \"PathRule\""));
     assert!(refused(&HEAD.replace("4.0.0]", "1.0.0]")).contains("version 1.0.0 is listed twice"));
 }
@@ -130,6 +138,17 @@ fn the_operators_own_rules_are_blamed_and_skips_with_them() {
     let both = "- {id: a1, from: <80.0.0, to: '>=80.0.0', mustStopAt: 79.x, source: a}\n- {id: a2, skip: 79.x, source: a}\n";
     assert_eq!(blamed(both, "72.9.1", "80.14.4"), ["a1", "a2"]);
     assert_eq!(blamed("- {id: s2, skip: 66.x, source: s}\n", "60.5.0", "80.14.4"), ["kps-66-prometheus-2.55", "s2"]);
+}
+
+#[test]
+fn what_the_cluster_runs_is_assumed_where_nobody_says_it() {
+    let rules = set("- {id: high, to: '>=2', needsKubernetes: '>=1.25-0', source: s}\n");
+    let route = solve(&rules, &question("beacon", "1.0.0", "4.0.0", None)).unwrap();
+    assert_eq!(line(&route), "1.0.0 4.0.0");
+    assert_eq!(route.kubernetes_assumed.unwrap().to_string(), "1.25 or newer");
+    assert_eq!(route.findings[0].code, FindingCode::KubernetesUnknown);
+    assert!(route.findings[0].words.contains("Kubernetes 1.25 or newer is assumed"), "{:?}", route.findings);
+    assert_eq!(asked(&rules, "1.0.0", "4.0.0", Some("1.20.0")), "1.0.0 [k8s 1.25 or newer] 4.0.0");
 }
 
 #[test]
@@ -235,5 +254,9 @@ fn renders_add_confirm_and_contradict() {
     assert_eq!(before[1], "delete StatefulSet prod-store, and leave its pods running (--cascade=orphan)");
     let codes: Vec<FindingCode> = route.findings.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [FindingCode::FoundByRendering, FindingCode::Refuted, FindingCode::FoundByRendering]);
+    let store = "found by rendering, no rule names it: delete StatefulSet prod-store, and leave its pods running (--cascade=orphan) (spec.selector changes, which cannot be changed in place)";
+    assert!(route.findings.iter().any(|finding| finding.words == store), "{:#?}", route.findings);
+    let kubernetes = "found by rendering, no rule names it: beacon =4.0.0 needs Kubernetes >=1.30.0-0";
+    assert!(route.findings.iter().any(|finding| finding.words == kubernetes), "{:#?}", route.findings);
     assert_eq!(apply_evidence(&rules, &[]), rules);
 }
