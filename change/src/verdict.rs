@@ -274,15 +274,15 @@ fn not_checked(input: &Input) -> Vec<NotChecked> {
         add("the size of the release record", "it was not estimated".to_owned(), "");
     }
     add(
-        "whether the server takes the objects",
-        "they were not laid against its schemas: a misspelt field or a value that it refuses shows in a dry run alone".to_owned(),
-        "helm upgrade --dry-run=server",
-    );
-    add(
         "the objects in the cluster",
         "the renders were compared, not what runs: changes by hand, `lookup` in templates, admission webhooks, quotas and permissions are not seen"
             .to_owned(),
         "a rollout's preflight asks the cluster",
+    );
+    add(
+        "whether the server takes the objects",
+        "they were not laid against its schemas: a misspelt field or a value that it refuses shows in a dry run alone".to_owned(),
+        "helm upgrade --dry-run=server",
     );
     all
 }

@@ -38,11 +38,12 @@ pub(super) fn reasons<'c>(changes: impl Iterator<Item = &'c Change>, below: usiz
     let mut all: BTreeMap<Why, Vec<String>> = BTreeMap::new();
     for change in changes {
         let (why, name) = why(&change.path, below);
-        let why = if only_turns(change) { Why { rank: LAST, what: ORDER, ..why } } else { why };
+        let of = why.container.clone();
+        let why = if only_turns(change) { Why { rank: LAST, what: ORDER, container: None } } else { why };
         let name = match why.what {
             "image" => tags(change).or(name),
             "environment" => turned(change).or(name),
-            ORDER => list_name(change).or(name),
+            ORDER => list_name(change, of.as_deref()).or(name),
             _ => name,
         };
         let names = all.entry(why).or_default();
@@ -61,10 +62,6 @@ pub(super) fn reasons<'c>(changes: impl Iterator<Item = &'c Change>, below: usiz
 }
 
 fn phrase(why: &Why, names: &[String], configs: &[String]) -> String {
-    if why.what == ORDER {
-        let of = why.container.as_deref().map(|container| format!(" of {container}")).unwrap_or_default();
-        return format!("{ORDER} ({}{of})", few(names, 3));
-    }
     let mut text = match (why.what, names.len()) {
         ("configuration", _) if !configs.is_empty() => few(configs, 3),
         ("label", 2..) => "labels".to_owned(),
@@ -177,10 +174,10 @@ fn only_turns(change: &Change) -> bool {
     !is_meant && before.len() == after.len() && after.iter().all(|item| before.contains(item))
 }
 
-/// The list whose order changes.
-fn list_name(change: &Change) -> Option<String> {
+/// The list whose order changes, and of which container it is.
+fn list_name(change: &Change, container: Option<&str>) -> Option<String> {
     match change.path.last()? {
-        Step::Key(key) => Some(key.clone()),
+        Step::Key(key) => Some(container.map_or_else(|| key.clone(), |container| format!("{key} of {container}"))),
         Step::Item(_) | Step::Index(_) => None,
     }
 }
