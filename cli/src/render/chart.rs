@@ -30,6 +30,14 @@ pub(crate) fn detail(chart: &ChartDetail) -> String {
         KnownFrom::Files => "no helm at hand: guessed from values.yaml and the text of templates",
     };
     text.push_str(&lines(&format!("Images ({}; {how})", chart.images.len()), chart.images.iter().map(|image| clean(image))));
+    // An empty list of a guess says less than one of a render, and is left out like one.
+    if chart.known_from == KnownFrom::Files {
+        for (title, none) in [("Images", chart.images.is_empty()), ("Hooks", chart.hooks.is_empty())] {
+            if none {
+                text.push_str(&format!("\n{title}\n  not rendered; none found in the files\n"));
+            }
+        }
+    }
     text.push_str(&lines(
         &format!("CRDs ({})", chart.crds.len()),
         chart.crds.iter().map(|crd| format!("{} {} ({})", clean(&crd.name), clean(&crd.versions.join(", ")), clean(&crd.source))),
