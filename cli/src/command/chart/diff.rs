@@ -2,8 +2,9 @@
 
 use super::fetch::{FetchArgs, xdg};
 use super::source::{self, Loaded};
-use super::{cluster, given};
-use crate::command::{connect, duration, environment};
+use super::stop::Stop;
+use super::{cluster, given, refusal};
+use crate::command::{connect, environment};
 use crate::config::Flags;
 use crate::error::{Failure, Result, chain};
 use crate::exit::Exit;
@@ -11,9 +12,9 @@ use crate::output::{Format, Output, clean};
 use crate::render::change::{View, markdown, section, section_names, text};
 use clap::ValueEnum;
 use groundswell_change::summarise;
-use groundswell_change::summary::{Level, NotChecked, SectionId, Summary};
+use groundswell_change::summary::{Level, NotChecked, SectionId, Summary, TargetBrief};
 use groundswell_helm::capability;
-use groundswell_helm::preview::{Preview, PreviewError, PreviewOptions, PreviewTarget, Progress, Progressed, Which};
+use groundswell_helm::preview::{Preview, PreviewError, PreviewOptions, PreviewTarget, Progress, Progressed};
 use groundswell_helm::runner::{Cluster, Control, Helm, HelmError, ReleaseName};
 use std::future::Future;
 use std::io::IsTerminal;
@@ -37,7 +38,7 @@ pub(crate) struct DiffArgs {
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     values: Vec<PathBuf>,
     /// Version of the Kubernetes that it is for [default: helm's own idea]
-    #[arg(long, value_name = "VERSION", help_heading = "Target")]
+    #[arg(long, value_name = "VERSION", value_parser = given::version, help_heading = "Target")]
     kube_version: Option<String>,
     /// APIs that are there: what `kubectl api-versions` prints, or a JSON list
     #[arg(long, value_name = "FILE", help_heading = "Target")]
@@ -58,7 +59,7 @@ pub(crate) struct DiffArgs {
     #[arg(long)]
     no_overrides: bool,
     /// How long the trying of your values may take
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "2m", conflicts_with = "no_overrides")]
+    #[arg(long, value_name = "DURATION", value_parser = given::limit, default_value = "2m", conflicts_with = "no_overrides")]
     overrides_limit: Duration,
     /// Output
     #[arg(short, long, value_enum, default_value_t, help_heading = "Output")]
@@ -118,6 +119,19 @@ struct Question {
     not_checked: Vec<NotChecked>,
 }
 
+impl Question {
+    fn brief(&self) -> TargetBrief {
+        TargetBrief {
+            from: self.target.from.clone(),
+            kube_version: self.target.kube_version.clone(),
+            api_versions: self.target.api_versions.len(),
+            release: self.target.release.name().to_owned(),
+            namespace: self.target.release.namespace().to_owned(),
+            values: self.documents.iter().map(|(name, _)| name.clone()).collect(),
+        }
+    }
+}
+
 /// Name and text of each, in helm's order.
 type Documents = Vec<(String, String)>;
 
@@ -128,14 +142,11 @@ const RENDER: Duration = Duration::from_secs(60);
 pub(crate) async fn run(args: &DiffArgs, flags: &Flags, out: &mut Output) -> Result<Exit> {
     let binary = given::helm(args.helm.as_deref(), environment)?;
     let question = question(args, flags, out).await?;
+    let stop = Stop::listen().map_err(|error| Failure::error("cannot listen for Ctrl-C", error, ""))?;
+    // The folder with the values goes as this is dropped.
     let home = tempfile::tempdir().map_err(|error| Failure::error("cannot make a folder for helm", error, ""))?;
     let helm = Helm { binary, stub: None, home: home.path().to_owned(), cluster: Cluster::None };
-    tokio::select! {
-        biased;
-        // The folder with the values goes, and the helms end, as this is dropped.
-        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
-        done = compare(args, &question, helm, out) => done,
-    }
+    stop.or(compare(args, &question, helm, out)).await.unwrap_or_else(Ok)
 }
 
 async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Output) -> Result<Exit> {
@@ -148,9 +159,22 @@ async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Out
     let options = PreviewOptions { overrides: (!args.no_overrides).then_some(args.overrides_limit) };
     let version = async { capability::version(&helm, &preview.control).await.map_err(unfit) };
     let (old, new) = (question.old.preview(), question.new.preview());
-    let previewed = async { preview.input(old, new, &question.target, &question.documents, options).await.map_err(refused) };
+    let previewed = async {
+        match preview.input(old, new, &question.target, &question.documents, options).await {
+            Ok(previewed) => Ok(Ok(previewed)),
+            // What the new version refuses now it refuses in the upgrade too.
+            Err(error) => refusal::item(&error).map(Err).ok_or_else(|| failed(error)),
+        }
+    };
     let both = async { tokio::try_join!(version, previewed) };
-    let (version, mut previewed) = watched(both, &told, out).await?;
+    let (version, previewed) = watched(both, &told, out).await?;
+    let mut previewed = match previewed {
+        Ok(previewed) => previewed,
+        Err(item) => {
+            let summary = refusal::summary(item, &question.old, &question.new, question.brief(), question.not_checked.clone());
+            return show(&summary, args, out);
+        }
+    };
     previewed.input.not_checked.extend(question.not_checked.iter().cloned());
     previewed.input.new.chart.reference = for_helm(args.second.as_ref().unwrap_or(&args.first), args.fetch.repo.as_deref());
     let compared = Instant::now();
@@ -221,13 +245,9 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-fn refused(error: PreviewError) -> Failure {
+fn failed(error: PreviewError) -> Failure {
     match error {
         PreviewError::NoHelm { path } => given::no_helm(&path, "it was there a moment ago"),
-        // What the new version refuses now it refuses in the upgrade too.
-        PreviewError::Schema { which: Which::New, .. } | PreviewError::DoesNotRender { which: Which::New, .. } => {
-            Failure::new(Exit::Blocked, "blocked: helm would refuse the upgrade, and there is nothing to compare", chain(&error), "")
-        }
         other => Failure::error("there is no comparison", chain(&other), ""),
     }
 }

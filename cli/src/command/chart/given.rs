@@ -1,12 +1,15 @@
 //! What a comparison is told: values documents, APIs of a server, the helm binary.
 
+use crate::command::duration;
 use crate::config::read_limited;
 use crate::error::{Failure, Result};
 use groundswell_api::document::MAX_TEXT_BYTES;
+use groundswell_change::constraint::Version;
 use groundswell_helm::values::parse_values;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The name of standard input in positions.
 const STDIN: &str = "stdin";
@@ -55,6 +58,20 @@ pub(crate) fn api_versions(path: &Path) -> Result<Vec<String>> {
         return Err(refuse(None, &format!("there are {}; 1 to {MAX_APIS} are expected", apis.len())));
     }
     Ok(apis)
+}
+
+/// A version of Kubernetes, as it was written.
+pub(crate) fn version(text: &str) -> std::result::Result<String, String> {
+    let wrong = |_| "that is no version of Kubernetes; write it like 1.33 or v1.33.2".to_owned();
+    Version::parse(text).map(|_| text.to_owned()).map_err(wrong)
+}
+
+/// How long the trying of values may take.
+pub(crate) fn limit(text: &str) -> std::result::Result<Duration, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("seconds or minutes? Write {text}s or {text}m"));
+    }
+    duration(text)
 }
 
 /// `v1`, `apps/v1`, `v1/Pod`, `apps/v1/Deployment`.

@@ -7,8 +7,10 @@ pub(crate) mod fetch;
 pub(crate) mod given;
 pub(crate) mod progress;
 mod pull;
+mod refusal;
 mod show;
 pub(crate) mod source;
+pub(crate) mod stop;
 mod untar;
 
 #[cfg(test)]

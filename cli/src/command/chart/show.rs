@@ -4,6 +4,7 @@ use super::detail::{ChartDetail, Objects, detail, documents};
 use super::fetch::FetchArgs;
 use super::given;
 use super::source::{self, Loaded, Place};
+use super::stop::Stop;
 use crate::client::{Client, segment};
 use crate::command::get::show as show_answer;
 use crate::command::{connect, environment};
@@ -58,14 +59,19 @@ const RENDER: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(args: &ShowArgs, flags: &Flags, out: &mut Output) -> Result<Exit> {
     if let (Place::Server(chart), false) = (Place::of(&args.chart, args.fetch.repo.as_deref()), args.values || args.detail) {
-        return of_server(&chart, args.output, &connect(flags)?, out).await;
+        let client = connect(flags).map_err(|failure| source::neither(&chart, failure))?;
+        return of_server(&chart, args.output, &client, out).await;
     }
     let loaded = source::load(&args.chart, &args.fetch, flags, out).await?;
     if args.values {
         out.data(&String::from_utf8_lossy(loaded.archive.values_yaml().unwrap_or_default()))?;
         return Ok(Exit::Ok);
     }
-    let rendered = rendered(&loaded, args.helm.as_deref(), out).await?;
+    let stop = Stop::listen().map_err(|error| Failure::error("cannot listen for Ctrl-C", error, ""))?;
+    let rendered = match stop.or(rendered(&loaded, args.helm.as_deref(), out)).await {
+        Ok(rendered) => rendered?,
+        Err(exit) => return Ok(exit),
+    };
     print(&detail(&loaded, rendered.as_ref()), args.output, out)
 }
 

@@ -81,7 +81,7 @@ pub(crate) async fn load(name: &str, fetch: &FetchArgs, flags: &Flags, out: &mut
 }
 
 /// Somebody who names a file that is not there should not only hear of servers.
-fn neither(name: &str, mut failure: Failure) -> Failure {
+pub(super) fn neither(name: &str, mut failure: Failure) -> Failure {
     if let Some(error) = failure.errors.first_mut() {
         error.why = format!(
             "{name:?} is no file or folder here, and so a chart of the server; {}",

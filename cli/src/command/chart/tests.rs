@@ -115,7 +115,7 @@ fn wrong_input_is_named() {
         ("@/old @/new -f @/type.yaml", "@/type.yaml:1:1: values are a map"),
         ("@/old @/new -f @/gone.yaml", "cannot read @/gone.yaml"),
         ("@/old @/new --api-versions @/broken.yaml", "these are no APIs"),
-        ("@/old @/bad", "never"),
+        ("@/bad @/new", "never"),
     ] {
         let said = bench.diff(line);
         assert!(
@@ -124,6 +124,12 @@ fn wrong_input_is_named() {
             said.exit,
             said.stderr
         );
+    }
+    for (line, words) in [("@/old @/new --kube-version banana", "--kube-version"), ("@/old @/new --overrides-limit 60", "Write 60s or 60m")]
+    {
+        let line = format!("groundswell chart diff {line}");
+        let error = Args::try_parse_from(line.split(' ')).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains(words), "{error}");
     }
     for line in ["@/old", "@/old @/new --release UPPER", "@/old @/new -f - -f -"] {
         assert_eq!(bench.diff(line).exit, Exit::Usage, "{line}");
@@ -134,6 +140,45 @@ fn wrong_input_is_named() {
         "{}",
         absent.stderr
     );
+}
+
+#[test]
+fn a_new_version_that_refuses_the_values_is_a_summary_like_any_other() {
+    let bench = Bench::new();
+    bench.write("v.yaml", "v: SUPERSECRET3\n");
+    bench.write("bad/Chart.yaml", "apiVersion: v2\nname: small\nversion: 2.0.0\n");
+    bench.write("bad/templates/x.yaml", "{{ fail (printf \"v was %s\" .Values.v) }}\n");
+    bench.write("strict/Chart.yaml", "apiVersion: v2\nname: small\nversion: 2.0.0\n");
+    bench.write("strict/values.schema.json", r#"{"properties": {"v": {"pattern": "^x$"}}}"#);
+    for (new, code) in [("bad", "does-not-render"), ("strict", "values-refused")] {
+        for shape in ["text", "json", "yaml", "markdown"] {
+            let said = bench.diff(&format!("@/old @/{new} --values @/v.yaml -o {shape}"));
+            assert_eq!(said.exit, Exit::Blocked, "{new} {shape}: {}", said.stderr);
+            assert!(said.stdout.contains("(value)") && said.stdout.contains("nothing to compare"), "{new} {shape}: {}", said.stdout);
+            assert!(!format!("{}{}", said.stdout, said.stderr).contains("SUPERSECRET"), "{new} {shape}: {}{}", said.stdout, said.stderr);
+            if shape == "json" {
+                let summary: Value = serde_json::from_str(&said.stdout).unwrap();
+                assert_eq!((&summary["verdict"]["level"], &summary["new"]["version"]), (&"blocked".into(), &"2.0.0".into()));
+                assert_eq!(summary["sections"][0]["items"][0]["code"], code);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_nowhere_is_no_file_either() {
+    let bench = Bench::new();
+    let said = bench.run("chart show nothing --server ftp://none");
+    assert!(said.exit != Exit::Ok && said.stderr.contains("is no file or folder here"), "{}", said.stderr);
+}
+
+#[test]
+fn what_was_not_rendered_is_said() {
+    let bench = Bench::new();
+    bench.write("bad/Chart.yaml", "apiVersion: v2\nname: small\nversion: 1.0.0\n");
+    bench.write("bad/templates/x.yaml", "{{ fail \"never\" }}\n");
+    let said = bench.run(&format!("chart show @/bad --helm {}", helm().display()));
+    assert!(said.stdout.contains("\nImages\n  not rendered; none found in the files\n\nHooks\n  not rendered"), "{}", said.stdout);
 }
 
 #[test]
