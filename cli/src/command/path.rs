@@ -2,6 +2,7 @@
 
 pub(crate) mod proof;
 
+use super::chart::stop::Stop;
 use crate::config::read_limited;
 use crate::error::{Failure, Result};
 use crate::exit::Exit;
@@ -148,7 +149,11 @@ async fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
     let from = Stand { chart, version: args.from.clone() };
     let question = Question { from, to_chart: args.to_chart.clone(), to: args.to.clone(), kubernetes: args.kube_version.clone() };
     let (route, proof) = if args.proof.asked() {
-        let proved = proof::prove(&set, &question, &args.proof, out).await?;
+        let stop = Stop::listen().map_err(|error| Failure::error("cannot listen for Ctrl-C", error, ""))?;
+        let proved = match stop.or(proof::prove(&set, &question, &args.proof, out)).await {
+            Ok(proved) => proved?,
+            Err(exit) => return Ok(exit),
+        };
         (proved.route, Some(proved.proof))
     } else {
         (solve(&set, &question), None)
