@@ -80,13 +80,14 @@ fn met_by(changed: &Changed<'_>, field: &FieldChange, meets: Meets, hits: Vec<(O
     let (first, paths) = hits.first()?;
     let at = paths.first().cloned().unwrap_or_default();
     let name = &changed.object.name;
-    let later = if meets == Meets::Later { ": this upgrade does not write it, and its next write is refused" } else { "" };
+    let later = if meets == Meets::Later { ": not now, but at its next write" } else { "" };
     let what = match (&field.kind, meets) {
         (FieldKind::Removed, Meets::Old) => {
             format!("has {at}, which the new CRD {name} does not have: it is dropped as soon as the CRD is applied")
         }
         (FieldKind::Removed, _) => format!("sets {at}, which the new CRD {name} does not have: it is dropped"),
-        (FieldKind::Required, _) => format!("lacks {at}, which the new CRD {name} asks for{later}"),
+        (FieldKind::Required, Meets::Later) => format!("lacks {at}, which the new CRD {name} asks for: refused at its next write"),
+        (FieldKind::Required, _) => format!("lacks {at}, which the new CRD {name} asks for"),
         (_, Meets::Old) => format!("has a value at {at} that the new CRD {name} would refuse ({})", said(field)),
         _ => format!("has a value at {at} that the new CRD {name} refuses ({}){later}", said(field)),
     };

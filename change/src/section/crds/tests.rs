@@ -124,7 +124,7 @@ fn what_the_upgrade_does_not_write_is_refused_later() {
         let page = says(super::items, &both(in_crds(old), object(before)), &both(in_crds(new), object(after)));
         page.lines().filter(|line| line.contains("crd-field-used")).map(str::to_owned).collect::<Vec<_>>()
     };
-    let later = "this upgrade does not write it, and its next write is refused";
+    let later = "not now, but at its next write";
     let (wide, narrow) = ("a: {type: string, enum: [x, z]}, b: {type: string}", "a: {type: string, enum: [x]}, b: {type: string}");
     let enums = "A/ns/a: has a value at spec.a that the new CRD as.b.c refuses (no longer z)";
     assert_eq!(says(wide, narrow, "a: z", "a: z"), [format!("ACT crd-field-used {enums}: {later}")]);
