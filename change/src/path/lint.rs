@@ -1,5 +1,6 @@
 //! What is wrong with rules although they can be read.
 
+use super::blocked::NoRoute;
 use super::graph::Stand;
 use super::kubernetes::Minors;
 use super::read::{RuleError, RuleFile, read};
@@ -134,5 +135,8 @@ fn from_end_to_end(set: &RuleSet, file: &RuleFile) -> Option<Problem> {
     let from = Stand { chart: file.chart.clone(), version: oldest.clone() };
     let question = Question { from, to_chart: Some(file.chart.clone()), to: newest.clone(), kubernetes: None };
     let blocked = solve(set, &question).err()?;
-    Some(Problem { place: file.place.clone(), rule: None, words: blocked.to_string() })
+    let by = if let NoRoute::Blocked { by, .. } = &blocked { by.as_slice() } else { &[] };
+    let own = file.rules.iter().find(|rule| by.iter().any(|blocking| blocking.rule == rule.id));
+    let place = own.map_or(&file.place, |rule| &rule.place).clone();
+    Some(Problem { place, rule: own.map(|rule| rule.id.clone()), words: blocked.to_string() })
 }

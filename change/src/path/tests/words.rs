@@ -203,7 +203,7 @@ fn lint_finds_what_can_never_hold() {
         ("- {id: a, source: s, fromChart: lost, from: 1.x, to: 2.x}\n", "a chart \"lost\" that no file is about"),
         (
             "- {id: a, source: s, to: <2, needsKubernetes: <1.20-0}\n- {id: b, source: s, to: '>=2', needsKubernetes: '>=1.22-0'}\n",
-            "no path from beacon 1.0.0 to beacon 4.0.0",
+            "beacon.yaml:7:3: no path from beacon 1.0.0 to beacon 4.0.0 keeps all of the rules a, b",
         ),
     ] {
         let said = linted(rules);
