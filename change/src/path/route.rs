@@ -316,8 +316,9 @@ fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: usize, runs:
 fn what(route: &Route, reason: &Reason) -> String {
     let mut chores = route.hops.iter().flat_map(|hop| hop.before.iter().chain(&hop.after));
     let chore = chores.find(|chore| chore.why.iter().any(|why| why.rule == reason.rule));
-    let note = reason.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
-    format!("{}{note}", chore.map_or(&reason.words, |chore| &chore.words))
+    let words = chore.map_or(&reason.words, |chore| &chore.words);
+    let note = reason.note.as_ref().filter(|note| !words.contains(note.as_str()));
+    format!("{words}{}", note.map(|note| format!(" ({note})")).unwrap_or_default())
 }
 
 fn findings(set: &RuleSet, graph: &Graph<'_>, route: &Route, cluster: Option<Minors>) -> Vec<Finding> {
