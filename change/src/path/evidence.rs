@@ -129,7 +129,7 @@ fn judged(set: &RuleSet, evidence: &Evidence) -> (Vec<String>, bool, String) {
             let deletes = |step: &Step| matches!(step, Step::DeleteOrphan(object) | Step::DeleteObject(object) if is(object, kind, name));
             (asks(&deletes), true, format!("{kind} {name}: {field} changes, {between}"))
         }
-        Seen::CrdChanged { crd } => (asks(&|step| *step == Step::ApplyCrds), true, format!("{crd} changes, {between}")),
+        Seen::CrdChanged { crd } => (asks(&|step| *step == Step::ApplyCrds), true, format!("new or changed: {crd}, {between}")),
         // Which field of which CRD no rule says; that is a finding in any case.
         Seen::CrdFieldRemoved { .. } => (Vec::new(), true, String::new()),
         Seen::Replaced { keeps, .. } => {
@@ -210,7 +210,7 @@ fn missing(evidence: &Evidence, number: usize) -> Option<Rule> {
         }
         Seen::CrdChanged { crd } => {
             rule.before = vec![Step::ApplyCrds];
-            rule.note = Some(format!("{crd} changes, and helm never upgrades a CRD"));
+            rule.note = Some(format!("{crd}: new or changed, and helm never upgrades a CRD"));
         }
         Seen::KubeVersion { range: needed } => {
             // Of the versions between nothing is known, so it is the one that was rendered.

@@ -58,8 +58,11 @@ fn one(verdict: &OverrideVerdict) -> Option<Item> {
         )
         .next(format!("check what {path} was for, then move or delete it in {document}")),
         OverrideClass::NeverWorked => {
-            item("override-never-worked", Weight::Look, format!("{path} has no effect, neither in the old version nor in the new one"))
-                .next(format!("delete {path} from {document}, or correct its spelling"))
+            let what = format!("{path} has no effect, neither in the old version nor in the new one");
+            let known = verdict.old_default.is_some() || verdict.new_default.is_some();
+            // A key that the chart knows is spelled well: most likely another value switches off what it belongs to.
+            let next = if known { "or see whether another value switches off what it belongs to" } else { "or correct its spelling" };
+            item("override-never-worked", Weight::Look, what).next(format!("delete {path} from {document}, {next}"))
         }
         OverrideClass::HidesNewItems { items } => item(
             "override-hides",
@@ -184,7 +187,8 @@ mod tests {
                 verdict("retention", OverrideClass::DefaultChanged, json!("30d")),
                 verdict("adminPassword", OverrideClass::NowDefault, json!("hunter2")),
                 verdict("sidecars", OverrideClass::HidesNewItems { items }, json!([])),
-                verdict("typo", OverrideClass::NeverWorked, json!(1)),
+                OverrideVerdict { old_default: None, new_default: None, ..verdict("typo", OverrideClass::NeverWorked, json!(1)) },
+                verdict("masked", OverrideClass::NeverWorked, json!(1)),
                 verdict("slow", OverrideClass::NotTried, json!(1)),
                 verdict("stale", OverrideClass::NoEffect, json!(1)),
                 verdict("x.old", gone(Some("y.new"), "renamed in values.yaml"), json!(1)),
@@ -201,6 +205,8 @@ mod tests {
             -> check what stale was for, then move or delete it in prod.yaml
         look override-never-worked typo has no effect, neither in the old version nor in the new one
             -> delete typo from prod.yaml, or correct its spelling
+        look override-never-worked masked has no effect, neither in the old version nor in the new one
+            -> delete masked from prod.yaml, or see whether another value switches off what it belongs to
         look override-hides sidecars replaces a list that has gained 2 items by default: proxy and plain
             -> in prod.yaml, add to sidecars what you want of them
         look override-default-changed retention works, and the default that it replaces went from 10d to 15d

@@ -182,11 +182,11 @@ async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Out
     let exit = show(&summary, args, out)?;
     let took = previewed.took;
     out.note(&format!(
-        "helm {version} rendered {} times in {}; {} in all, {} of it to compare",
-        took.renders,
-        seconds(took.all),
+        "{} in all, {} of it to compare; helm {version} took {} for {} renders, those that try your values not counted",
         seconds(begun.elapsed()),
-        seconds(compared.elapsed())
+        seconds(compared.elapsed()),
+        seconds(took.all),
+        took.renders
     ))?;
     Ok(exit)
 }

@@ -77,7 +77,7 @@ fn the_exit_code_says_what_changes() {
     ] {
         let said = bench.diff(line);
         assert_eq!(said.exit, exit, "{line}: {}{}", said.stdout, said.stderr);
-        assert!(said.stderr.contains("rendered 4 times in"), "{}", said.stderr);
+        assert!(said.stderr.contains("for 4 renders"), "{}", said.stderr);
     }
     bench.write("new/Chart.yaml", "apiVersion: v2\nname: small\nversion: 2.0.0\nkubeVersion: '>=1.30.0'\n");
     let said = bench.diff("@/old @/new --kube-version 1.20.0");

@@ -158,6 +158,6 @@ fn failure(error: &FolderError) -> Failure {
         FolderError::Keep { .. } => Exit::Usage,
         _ => Exit::Error,
     };
-    let why = std::error::Error::source(error).map(|source| chain(source)).unwrap_or_default();
+    let why = std::error::Error::source(error).map(chain).unwrap_or_default();
     Failure::new(exit, error.to_string(), why, error.next())
 }
