@@ -118,7 +118,7 @@ async fn charts_are_pulled_by_tag_range_and_digest() {
     for (rest, said) in [
         ("beacon:1.1.0", "no version 1.1.0 of charts/beacon; near are"),
         ("becon:1.0.0", "has no chart \"charts/becon\""),
-        ("becon", "has no list of tags"),
+        ("becon", "has no chart \"charts/becon\""),
         (&format!("beacon@sha256:{}", "0".repeat(64)), "has no manifest"),
     ] {
         let text = refused(&registry, open(), rest).await;
