@@ -331,6 +331,19 @@ fn release(namespace: &str, name: &str) -> Result<ReleaseName> {
 }
 
 fn show(summary: &Summary, args: &DiffArgs, out: &mut Output) -> Result<Exit> {
+    match write(summary, args, out) {
+        // `| head` has read enough; a script behind `pipefail` still has to learn that the upgrade is blocked.
+        Err(failure) if !failure.silent => return Err(failure),
+        _ => {}
+    }
+    Ok(match summary.verdict.level {
+        Level::Nothing => Exit::Ok,
+        Level::OneStep | Level::Steps => Exit::Changes,
+        Level::Blocked => Exit::Blocked,
+    })
+}
+
+fn write(summary: &Summary, args: &DiffArgs, out: &mut Output) -> Result<()> {
     match args.output {
         Shape::Text => {
             let (columns, rows) = terminal();
@@ -345,11 +358,7 @@ fn show(summary: &Summary, args: &DiffArgs, out: &mut Output) -> Result<Exit> {
             out.structured(if args.output == Shape::Json { Format::Json } else { Format::Yaml }, &value)?;
         }
     }
-    Ok(match summary.verdict.level {
-        Level::Nothing => Exit::Ok,
-        Level::OneStep | Level::Steps => Exit::Changes,
-        Level::Blocked => Exit::Blocked,
-    })
+    Ok(())
 }
 
 /// Lines of prose beyond this are hard to read on any screen.
