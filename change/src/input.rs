@@ -43,8 +43,26 @@ pub struct Chart {
     pub subcharts: Vec<Subchart>,
     /// SHA-256 of the archive, lower-case hex; of a folder, of its reproducible packing.
     pub digest: String,
-    /// How the person named the chart, where helm understands that name too: a path, or `oci://…` with or without `:VERSION`.
-    pub reference: Option<String>,
+    /// Where the person has it from, where helm can take it from there too.
+    pub from: Option<ChartSource>,
+}
+
+/// A place of a chart that helm knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChartSource {
+    /// A folder or archive, as it was typed.
+    Path(String),
+    /// `oci://…` without its version; with its digest where one was given.
+    Oci(String),
+    /// Address of an archive.
+    Url(String),
+    /// A chart of an HTTP repository.
+    Repository {
+        /// Address of the repository.
+        url: String,
+        /// The chart's name there.
+        name: String,
+    },
 }
 
 /// A chart inside a chart.

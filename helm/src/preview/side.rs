@@ -39,7 +39,7 @@ fn chart(archive: &ChartArchive, values: &Value) -> Chart {
         subcharts: subcharts.collect(),
         digest: archive.digest.clone(),
         // Whoever asks knows how it was named.
-        reference: None,
+        from: None,
     }
 }
 

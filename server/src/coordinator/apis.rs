@@ -5,7 +5,7 @@ use super::enrolment::known;
 use super::records::{Key, SeenRecord};
 use super::sessions::{Live, SessionHandle};
 use super::state::State;
-use super::{Chain, Coordinator, CoordinatorError, Draft, Refused, digest_of, open_blob, put_blob};
+use super::{Chain, Coordinator, CoordinatorError, Draft, Refused, batch, digest_of, open_blob, put_blob};
 use groundswell_core::apis::ApiList;
 use groundswell_core::id::{ClusterName, Digest};
 use groundswell_core::time::{Span, Time};
@@ -13,9 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-
-/// Clusters whose news waits for a transaction: twenty full ones. Beyond that the sessions wait.
-pub(super) const QUEUE: usize = 20 * 40;
 
 /// When a fleet starts, all ask to be asked for the same list: one of them sends it, and so long it may take.
 const ASK_AGAIN: Span = Span::seconds(30);
@@ -239,18 +236,7 @@ impl Learned {
 
 /// Commits what has gathered while the last transaction was made durable.
 pub(super) async fn run(coordinator: Weak<Coordinator>, mut queue: mpsc::Receiver<Learned>, stop: CancellationToken) {
-    loop {
-        let mut batch = Vec::new();
-        let max = match coordinator.upgrade() {
-            // A record and an audit record for each.
-            Some(coordinator) => coordinator.store.max_ops() / 2,
-            None => return,
-        };
-        let taken = tokio::select! {
-            taken = queue.recv_many(&mut batch, max) => taken,
-            () = stop.cancelled() => return,
-        };
-        let Some(coordinator) = coordinator.upgrade().filter(|_| taken > 0) else { return };
+    while let Some((coordinator, batch)) = batch::next(&coordinator, &mut queue, &stop).await {
         // The newest word of each cluster.
         let batch: BTreeMap<ClusterName, Learned> = batch.into_iter().map(|learned| (learned.cluster.clone(), learned)).collect();
         match coordinator.write(|state, draft| Ok(store(state, draft, &batch))).await {

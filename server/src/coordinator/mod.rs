@@ -6,6 +6,7 @@
 
 pub mod apis;
 pub mod audit;
+mod batch;
 pub mod clock;
 pub mod command;
 mod draft;
@@ -142,8 +143,8 @@ impl Coordinator {
         let epoch = store.begin_epoch().await?;
         let epoch = Epoch { lineage: epoch.lineage.0, number: epoch.number };
         let (state, watch) = mirror::read(store.as_ref()).await?;
-        let (reports, queue) = mpsc::channel(reports::QUEUE);
-        let (learned, learning) = mpsc::channel(apis::QUEUE);
+        let (reports, queue) = mpsc::channel(batch::QUEUE);
+        let (learned, learning) = mpsc::channel(batch::QUEUE);
         let coordinator = Arc::new(Self {
             applied: watch::Sender::new(state.revision),
             state: RwLock::new(state),

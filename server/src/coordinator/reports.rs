@@ -3,15 +3,12 @@
 use super::records::Key;
 use super::sessions::{HealthFact, SessionHandle};
 use super::state::State;
-use super::{Chain, Coordinator, CoordinatorError, Draft};
+use super::{Chain, Coordinator, CoordinatorError, Draft, batch};
 use groundswell_core::report::Report;
 use std::collections::BTreeMap;
 use std::sync::Weak;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-
-/// Reports that wait for a transaction: twenty full ones. Beyond that the sessions wait, and with them the agents.
-pub(super) const QUEUE: usize = 20 * 40;
 
 /// Bytes of a report's message: helm's own errors fit.
 const MAX_MESSAGE: usize = 2_000;
@@ -87,18 +84,7 @@ fn cut(text: &mut String, max: usize) {
 
 /// Commits what has gathered while the last transaction was made durable.
 pub(super) async fn run(coordinator: Weak<Coordinator>, mut queue: mpsc::Receiver<Queued>, stop: CancellationToken) {
-    loop {
-        let mut batch = Vec::new();
-        let max = match coordinator.upgrade() {
-            // A record and an audit record for each.
-            Some(coordinator) => coordinator.store.max_ops() / 2,
-            None => return,
-        };
-        let taken = tokio::select! {
-            taken = queue.recv_many(&mut batch, max) => taken,
-            () = stop.cancelled() => return,
-        };
-        let Some(coordinator) = coordinator.upgrade().filter(|_| taken > 0) else { return };
+    while let Some((coordinator, batch)) = batch::next(&coordinator, &mut queue, &stop).await {
         let (reports, answers): (Vec<Report>, Vec<_>) = batch.into_iter().map(|queued| (queued.report, queued.answer)).unzip();
         let count = reports.len() as u64;
         let done = coordinator

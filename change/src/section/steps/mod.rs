@@ -9,7 +9,7 @@ use super::blockers::{fixed, selector, served};
 use super::crds::{self, Migrated};
 use super::read::{about, count, few, finish};
 use crate::compare::compare_crds;
-use crate::input::{Chart, Input, OverrideClass, RenameTrial, Rendered, Target};
+use crate::input::{Chart, ChartSource, Input, OverrideClass, RenameTrial, Rendered, Target};
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
@@ -150,14 +150,13 @@ fn apply_crds(input: &Input) -> Option<Item> {
 /// The chart as helm takes it on a command line.
 fn named(chart: &Chart) -> String {
     let by_version = |name: &str| format!("{} --version {}", recreate::word(name), recreate::word(&chart.version));
-    match chart.reference.as_deref() {
-        // A tag goes apart, and a digest cannot be given beside a version.
-        Some(oci) if oci.starts_with("oci://") && oci.contains('@') => recreate::word(oci),
-        Some(oci) if oci.starts_with("oci://") => {
-            let name_at = oci.rfind('/').map_or(0, |at| at + 1);
-            by_version(oci[name_at..].find(':').map_or(oci, |tag| &oci[..name_at + tag]))
-        }
-        Some(path) => recreate::path(path),
+    match &chart.from {
+        // A digest cannot be given beside a version.
+        Some(ChartSource::Oci(oci)) if oci.contains('@') => recreate::word(oci),
+        Some(ChartSource::Oci(oci)) => by_version(oci),
+        Some(ChartSource::Path(path)) => recreate::path(path),
+        Some(ChartSource::Url(url)) => recreate::word(url),
+        Some(ChartSource::Repository { url, name }) => format!("{} --repo {}", by_version(name), recreate::word(url)),
         None => by_version(&chart.name),
     }
 }

@@ -91,22 +91,21 @@ fn crds_come_first_and_values_before_them() {
 
 #[test]
 fn the_chart_is_named_as_it_was_typed() {
-    let chart = |reference: Option<&str>| Chart {
-        name: "demo".to_owned(),
-        version: "2.0.0".to_owned(),
-        reference: reference.map(str::to_owned),
-        ..Chart::default()
-    };
-    for (reference, expected) in [
+    let path = |path: &str| Some(ChartSource::Path(path.to_owned()));
+    let oci = |oci: &str| Some(ChartSource::Oci(oci.to_owned()));
+    let repository = ChartSource::Repository { url: "https://h/charts".to_owned(), name: "demo".to_owned() };
+    for (from, expected) in [
         (None, "demo --version 2.0.0"),
-        (Some("./demo"), "./demo"),
-        (Some("demo-2.0.0.tgz"), "./demo-2.0.0.tgz"),
-        (Some("~/my charts/demo"), "~/'my charts/demo'"),
-        (Some("oci://h:5000/charts/demo:2.0.0"), "oci://h:5000/charts/demo --version 2.0.0"),
-        (Some("oci://h:5000/charts/demo"), "oci://h:5000/charts/demo --version 2.0.0"),
-        (Some("oci://h/demo@sha256:01"), "'oci://h/demo@sha256:01'"),
+        (path("./demo"), "./demo"),
+        (path("demo-2.0.0.tgz"), "./demo-2.0.0.tgz"),
+        (path("~/my charts/demo"), "~/'my charts/demo'"),
+        (oci("oci://h:5000/charts/demo"), "oci://h:5000/charts/demo --version 2.0.0"),
+        (oci("oci://h/demo@sha256:01"), "'oci://h/demo@sha256:01'"),
+        (Some(ChartSource::Url("https://h/demo-2.0.0.tgz".to_owned())), "https://h/demo-2.0.0.tgz"),
+        (Some(repository), "demo --version 2.0.0 --repo https://h/charts"),
     ] {
-        assert_eq!(named(&chart(reference)), expected);
+        let chart = Chart { name: "demo".to_owned(), version: "2.0.0".to_owned(), from, ..Chart::default() };
+        assert_eq!(named(&chart), expected);
     }
 }
 

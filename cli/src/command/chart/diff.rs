@@ -176,7 +176,7 @@ async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Out
         }
     };
     previewed.input.not_checked.extend(question.not_checked.iter().cloned());
-    previewed.input.new.chart.reference = for_helm(args.second.as_ref().unwrap_or(&args.first), args.fetch.repo.as_deref());
+    previewed.input.new.chart.from = question.new.from.clone();
     let compared = Instant::now();
     let summary = summarise(&previewed.input);
     let exit = show(&summary, args, out)?;
@@ -189,15 +189,6 @@ async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Out
         took.renders
     ))?;
     Ok(exit)
-}
-
-/// The name of a chart where helm takes it as it was typed.
-fn for_helm(name: &str, repo: Option<&str>) -> Option<String> {
-    match source::Place::of(name, repo) {
-        source::Place::Local(_) => Some(name.to_owned()),
-        source::Place::Remote(name) => name.starts_with("oci://").then_some(name),
-        source::Place::Server(_) => None,
-    }
 }
 
 /// Often enough to see that something moves.

@@ -9,9 +9,11 @@ use crate::config::Flags;
 use crate::error::{Failure, Result, chain};
 use crate::output::{Output, clean};
 use groundswell_api::dto::{ChartBrief, ChartDto, Object};
+use groundswell_change::input::ChartSource;
 use groundswell_helm::archive::ChartArchive;
 use groundswell_helm::pack;
 use groundswell_helm::preview::PreviewChart;
+use groundswell_helm::repository::{OciReference, Reference, Url, shown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,6 +57,8 @@ pub(crate) struct Loaded {
     pub(crate) bytes: Arc<[u8]>,
     /// The same, read and checked.
     pub(crate) archive: ChartArchive,
+    /// Where from, where helm can take it from there too.
+    pub(crate) from: Option<ChartSource>,
 }
 
 impl Loaded {
@@ -67,14 +71,14 @@ impl Loaded {
     pub(crate) fn read(name: &str, bytes: Vec<u8>) -> Result<Self> {
         let archive = ChartArchive::read(&bytes)
             .map_err(|error| Failure::error(format!("{name} is no chart that can be used"), chain(&error), ""))?;
-        Ok(Self { bytes: bytes.into(), archive })
+        Ok(Self { bytes: bytes.into(), archive, from: None })
     }
 }
 
 /// Brings a chart here, from wherever it is.
 pub(crate) async fn load(name: &str, fetch: &FetchArgs, flags: &Flags, out: &mut Output) -> Result<Loaded> {
     match Place::of(name, fetch.repo.as_deref()) {
-        Place::Local(path) => local(path).await,
+        Place::Local(path) => Ok(Loaded { from: Some(ChartSource::Path(name.to_owned())), ..local(path).await? }),
         Place::Remote(name) => remote(&name, fetch, out).await,
         Place::Server(name) => of_server(&name, &connect(flags).map_err(|failure| neither(&name, failure))?).await,
     }
@@ -101,7 +105,18 @@ pub(crate) async fn remote(name: &str, fetch: &FetchArgs, out: &mut Output) -> R
     for note in &pulled.notes {
         out.note(&format!("note: {}", clean(note)))?;
     }
-    Ok(Loaded { bytes: pulled.bytes.into(), archive: pulled.archive })
+    Ok(Loaded { bytes: pulled.bytes.into(), archive: pulled.archive, from: for_helm(&fetching.reference) })
+}
+
+/// The place in helm's words; none for an address with a password or token in it.
+fn for_helm(reference: &Reference) -> Option<ChartSource> {
+    let open = |url: &Url| Some(shown(url)).filter(|shown| shown == url.as_str());
+    match reference {
+        Reference::Folder(path) | Reference::Archive(path) => Some(ChartSource::Path(path.display().to_string())),
+        Reference::Oci(oci) => Some(ChartSource::Oci(OciReference { version: None, ..oci.clone() }.to_string())),
+        Reference::Url(url) => open(url).map(ChartSource::Url),
+        Reference::Repository { url, name, .. } => open(url).map(|url| ChartSource::Repository { url, name: name.clone() }),
+    }
 }
 
 async fn of_server(name: &str, client: &Client) -> Result<Loaded> {
@@ -123,7 +138,7 @@ fn read_local(path: &Path) -> Result<Loaded> {
         .map_err(|error| refuse(error.to_string(), "name a chart folder, a .tgz, or see `groundswell chart diff --help`"))?;
     if about.is_dir() {
         let packed = pack::pack(path).map_err(|error| refuse(chain(&error), ""))?;
-        return Ok(Loaded { bytes: packed.bytes.into(), archive: packed.archive });
+        return Ok(Loaded { bytes: packed.bytes.into(), archive: packed.archive, from: None });
     }
     if about.len() > MAX_ARCHIVE {
         return Err(refuse(format!("it has {} bytes, more than {MAX_ARCHIVE}", about.len()), ""));
