@@ -3,6 +3,8 @@
 //! Rendering is helm's, with the operator's own documents; values never travel as arguments. Both sides are rendered at the same
 //! time, each twice, so that what is random is known. CRDs come from the archives, as Helm's own rule chooses them.
 
+#[cfg(feature = "corpus")]
+pub mod corpus;
 mod defaults;
 mod drawn;
 mod effect;
