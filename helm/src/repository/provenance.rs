@@ -18,9 +18,9 @@ pub struct Provenance {
     pub signed_at: Option<u32>,
     /// Always false: no keyring is at hand.
     pub verified: bool,
-    /// The whole of it, as it came.
+    /// The whole of it, signature included, as it came: what `gpg --verify` reads.
     #[serde(skip)]
-    pub(super) raw: String,
+    pub raw: String,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +56,8 @@ struct Signed {
 /// Words, when it is none, or speaks of another archive. There is no way on from here: a provenance that cannot be read is no
 /// less suspicious than one that is wrong.
 pub(super) fn read(bytes: &[u8], archive: &Subject<'_>) -> Result<Provenance, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?.replace("\r\n", "\n");
+    let raw = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    let text = raw.replace("\r\n", "\n");
     let body = text.trim_start().strip_prefix(BEGIN).ok_or("it does not begin as a signed PGP message")?;
     let (signed, rest) = body.split_once(SIGNATURE).ok_or("it has no signature")?;
     let (signature, _) = rest.split_once(END).ok_or("its signature has no end")?;
@@ -74,7 +75,7 @@ pub(super) fn read(bytes: &[u8], archive: &Subject<'_>) -> Result<Provenance, St
         key_id: packet.as_deref().and_then(key_id),
         signed_at: packet.as_deref().and_then(signed_at),
         verified: false,
-        raw: text.clone(),
+        raw: raw.to_owned(),
     })
 }
 

@@ -68,6 +68,9 @@ struct Report<'a> {
     vouched_by: &'a [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     provenance: Option<&'a Provenance>,
+    /// Where the provenance lies, signature and all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance_file: Option<String>,
     from_cache: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
@@ -78,7 +81,7 @@ struct Report<'a> {
 
 /// Where it went.
 enum Landed {
-    File(PathBuf),
+    File { archive: PathBuf, provenance: Option<PathBuf> },
     Folder(untar::Replaced),
 }
 
@@ -99,7 +102,7 @@ async fn run_in(args: &PullArgs, env: impl Fn(&str) -> Option<String>, out: &mut
             let wish = untar::Wish { folder, keep: &args.keep, discard: args.discard_local };
             Landed::Folder(untar::replace(&wish, &pulled, &fetching, out).await?)
         }
-        None => Landed::File(put(&args.destination, &pulled)?),
+        None => put(&args.destination, &pulled)?,
     };
     if args.untar.is_some() && pulled.archive.files.keys().any(|path| is_record(path)) {
         pulled.notes.push(format!("the archive brings a {RECORD} of an earlier pull: it was left out, and one of this pull is there"));
@@ -111,10 +114,35 @@ async fn run_in(args: &PullArgs, env: impl Fn(&str) -> Option<String>, out: &mut
     Ok(Exit::Ok)
 }
 
-/// Writes the archive, whole or not at all. The same archive that is there already stays; another one is not overwritten.
-fn put(folder: &Path, pulled: &Pulled) -> Result<PathBuf> {
+/// Writes the archive, and its provenance beside it as `helm pull --prov` does.
+fn put(folder: &Path, pulled: &Pulled) -> Result<Landed> {
     let metadata = &pulled.archive.metadata;
-    let path = folder.join(format!("{}-{}.tgz", metadata.name, metadata.version));
+    let archive = folder.join(format!("{}-{}.tgz", metadata.name, metadata.version));
+    let beside = folder.join(format!("{}-{}.tgz.prov", metadata.name, metadata.version));
+    let provenance = pulled.provenance.as_ref().map(|found| (beside, found.raw.as_bytes()));
+    let fetched = format!("the one that was fetched has sha256:{}", pulled.digest);
+    // Before anything is written, so that no archive stands beside the provenance of another.
+    if let Some((path, _)) = provenance.as_ref().filter(|(path, bytes)| path.exists() && !holds(path, bytes)) {
+        return Err(taken(path, "provenance", ""));
+    }
+    write(folder, &archive, &pulled.bytes, || taken(&archive, "archive", &fetched))?;
+    if let Some((path, bytes)) = &provenance {
+        write(folder, path, bytes, || taken(path, "provenance", ""))?;
+    }
+    Ok(Landed::File { archive, provenance: provenance.map(|(path, _)| path) })
+}
+
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    std::fs::read(path).is_ok_and(|there| there == bytes)
+}
+
+fn taken(path: &Path, what: &str, why: &str) -> Failure {
+    let what = format!("{} is there and is another {what}", path.display());
+    Failure::new(Exit::Conflict, what, why, "move it away, or name another folder with -d")
+}
+
+/// Writes a file, whole or not at all. The same one that is there already stays; another one is not overwritten.
+fn write(folder: &Path, path: &Path, bytes: &[u8], taken: impl Fn() -> Failure) -> Result<()> {
     let failed = |error: std::io::Error| {
         let next = match error.kind() {
             std::io::ErrorKind::NotFound => "make the folder first, or name another with -d",
@@ -124,17 +152,16 @@ fn put(folder: &Path, pulled: &Pulled) -> Result<PathBuf> {
         Failure::error(format!("cannot write {}", path.display()), error, next)
     };
     let mut file = tempfile::Builder::new().prefix(".groundswell-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(&pulled.bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     readable(file.as_file()).map_err(failed)?;
-    match file.persist_noclobber(&path) {
-        Ok(_) => Ok(path),
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(()),
         Err(refused) if refused.error.kind() == std::io::ErrorKind::AlreadyExists => {
-            if std::fs::read(&path).is_ok_and(|there| there == pulled.bytes) {
-                return Ok(path);
+            if holds(path, bytes) {
+                Ok(())
+            } else {
+                Err(taken())
             }
-            let what = format!("{} is there and is another archive", path.display());
-            let why = format!("the one that was fetched has sha256:{}", pulled.digest);
-            Err(Failure::new(Exit::Conflict, what, why, "move it away, or name another folder with -d"))
         }
         Err(refused) => Err(failed(refused.error)),
     }
@@ -149,9 +176,11 @@ fn readable(file: &std::fs::File) -> std::io::Result<()> {
 
 fn print(format: Format, pulled: &Pulled, landed: &Landed, out: &mut Output) -> Result<()> {
     let metadata = &pulled.archive.metadata;
-    let (file, folder) = match landed {
-        Landed::File(path) => (Some(path.display().to_string()), None),
-        Landed::Folder(replaced) => (None, Some(replaced)),
+    let (file, provenance_file, folder) = match landed {
+        Landed::File { archive, provenance } => {
+            (Some(archive.display().to_string()), provenance.as_ref().map(|path| path.display().to_string()), None)
+        }
+        Landed::Folder(replaced) => (None, None, Some(replaced)),
     };
     let report = Report {
         api_version: "groundswell.dev/v1alpha1",
@@ -164,6 +193,7 @@ fn print(format: Format, pulled: &Pulled, landed: &Landed, out: &mut Output) -> 
         manifest_digest: pulled.manifest_digest.as_deref(),
         vouched_by: &pulled.vouched,
         provenance: pulled.provenance.as_ref(),
+        provenance_file,
         from_cache: pulled.from_cache,
         file: file.clone(),
         folder,
@@ -204,24 +234,30 @@ fn text(report: &Report<'_>, pulled: &Pulled, place: &str, wide: bool) -> String
     lines.push(("provenance", report.provenance.map_or_else(|| "none".to_owned(), provenance)));
     lines.push((if report.file.is_some() { "file" } else { "folder" }, clean(place)));
     let mut text: String = lines.iter().map(|(label, value)| format!("{label:<11} {value}\n")).collect();
+    if let Some(path) = &report.provenance_file {
+        text.push_str(&format!("{:<11} {}\n", "signature", clean(path)));
+    }
     if let Some(folder) = report.folder {
         text.push_str(&folder.text());
     }
     if let Some(found) = report.provenance.filter(|_| wide) {
         text.push_str("\nProvenance, as it came:\n");
-        text.extend(found.text.lines().map(|line| format!("  {}\n", clean(line))));
+        text.extend(found.raw.lines().map(|line| format!("  {}\n", clean(line))));
     }
     text
 }
 
+/// The hash in it was compared; whether anybody's key made the signature, only a keyring knows.
 fn provenance(found: &Provenance) -> String {
-    let key = found.key_id.as_deref().map(|id| format!(" by the key {id}")).unwrap_or_default();
     let at = found
         .signed_at
         .and_then(|seconds| jiff::Timestamp::from_second(seconds.into()).ok())
         .map(|at| format!(" at {at}"))
         .unwrap_or_default();
-    format!("speaks of this archive, signed{key}{at}; not verified: no keyring")
+    match &found.key_id {
+        Some(id) => format!("has this archive's hash, and a signature of key {id}{at} that is not verified: no keyring"),
+        None => "has this archive's hash, and no signature that can be read".to_owned(),
+    }
 }
 
 #[cfg(test)]

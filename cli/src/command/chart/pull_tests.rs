@@ -73,6 +73,35 @@ fn an_archive_lands_once_and_another_one_is_not_overwritten() {
 }
 
 #[test]
+fn a_provenance_lands_beside_its_archive() {
+    let home = tempfile::tempdir().unwrap();
+    let from = archive(home.path(), "1.0.0", "a: 1\n");
+    let digest = groundswell_helm::archive::digest_hex(&std::fs::read(&from).unwrap());
+    let signed = format!(
+        "-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA512\r\n\r\nname: beacon\r\nversion: 1.0.0\r\n\r\n...\r\nfiles:\r\n  \
+         beacon-1.0.0.tgz: sha256:{digest}\r\n-----BEGIN PGP SIGNATURE-----\r\n\r\nbm9uc2Vuc2U=\r\n=abcd\r\n-----END PGP SIGNATURE-----\r\n"
+    );
+    std::fs::write(format!("{from}.prov"), &signed).unwrap();
+    let into = home.path().join("into");
+    std::fs::create_dir(&into).unwrap();
+    let (exit, stdout, stderr) = pull(home.path(), &[&from, "-d", &into.display().to_string()]);
+    assert_eq!(exit, Exit::Ok, "{stderr}");
+    assert!(stdout.contains("provenance  has this archive's hash, and no signature that can be read\n"), "{stdout}");
+    assert!(stdout.contains("signature   HOME/into/beacon-1.0.0.tgz.prov\n"), "{stdout}");
+    let saved = into.join("beacon-1.0.0.tgz.prov");
+    assert_eq!(std::fs::read_to_string(&saved).unwrap(), signed, "a signature holds for the text as it came");
+    let (_, json, _) = pull(home.path(), &[&from, "-d", &into.display().to_string(), "-o", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&report["provenanceFile"], &report["provenance"]["verified"]), (&"HOME/into/beacon-1.0.0.tgz.prov".into(), &false.into()));
+    assert!(pull(home.path(), &[&from, "-d", &into.display().to_string(), "-o", "wide"]).1.contains("  -----BEGIN PGP SIGNATURE-----\n"));
+    std::fs::write(&saved, "another").unwrap();
+    std::fs::remove_file(into.join("beacon-1.0.0.tgz")).unwrap();
+    let (exit, _, stderr) = pull(home.path(), &[&from, "-d", &into.display().to_string()]);
+    assert!(exit == Exit::Conflict && stderr.contains("is there and is another provenance"), "{stderr}");
+    assert!(!into.join("beacon-1.0.0.tgz").exists(), "no archive stands beside the provenance of another");
+}
+
+#[test]
 fn a_folder_is_replaced_and_what_is_yours_stops_it() {
     let home = tempfile::tempdir().unwrap();
     let (one, two) = (archive(home.path(), "1.0.0", "a: 1\n"), archive(home.path(), "2.0.0", "a: 2\n"));
