@@ -1,6 +1,6 @@
 //! How the items of a list are told apart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -126,14 +126,16 @@ fn claim_names(items: &[Value]) -> Option<Vec<String>> {
 /// Alerts come with several severities under one name: the second of a name is told by its severity or its place.
 fn rule_names(items: &[Value]) -> Vec<String> {
     let mut seen = BTreeSet::new();
+    // Where the next of a name begins to look: ten thousand of one name are not counted anew for each.
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let each = |item: &Value| {
         let name = item["alert"].as_str().or_else(|| item["record"].as_str()).unwrap_or("rule").to_owned();
         let severity = item["labels"]["severity"].as_str().map(|severity| format!("{name}/{severity}"));
         let mut wanted = severity.unwrap_or(name.clone());
-        let mut place = 2_usize;
         while !seen.insert(wanted.clone()) {
+            let place = places.entry(name.clone()).or_insert(2);
             wanted = format!("{name}#{place}");
-            place += 1;
+            *place += 1;
         }
         wanted
     };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Step;
 
@@ -92,7 +92,7 @@ pub(crate) fn of_values(keys: &[&str], value: &Value) -> Value {
     }
     match value {
         Value::Object(map) => {
-            let secret_entry = map.get("name").and_then(Value::as_str).is_some_and(is_secret_key);
+            let secret_entry = names_secret(map);
             let each = |(name, value): (&String, &Value)| {
                 let hidden = secret_entry && name == "value";
                 (name.clone(), if hidden { Value::String(MASK.to_owned()) } else { of_values(&[name], value) })
@@ -107,10 +107,15 @@ pub(crate) fn of_values(keys: &[&str], value: &Value) -> Value {
     }
 }
 
+/// Whether the `value` beside this `name` is a secret, as in `env`.
+pub(super) fn names_secret(map: &Map<String, Value>) -> bool {
+    map.get("name").and_then(Value::as_str).is_some_and(is_secret_key)
+}
+
 fn mask_in(kind: &str, top: bool, key: Option<&str>, value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let secret_entry = map.get("name").and_then(Value::as_str).is_some_and(is_secret_key);
+            let secret_entry = names_secret(map);
             let each = |(name, value): (&String, &Value)| {
                 let hidden =
                     (top && kind == "Secret" && matches!(name.as_str(), "data" | "stringData")) || (secret_entry && name == "value");
@@ -157,7 +162,7 @@ pub(super) fn item(items: &[Value], at: usize) -> Value {
     if after_secret_flag(items, at) { Value::String(MASK.to_owned()) } else { items[at].clone() }
 }
 
-fn hide_all(value: &Value) -> Value {
+pub(super) fn hide_all(value: &Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(map.iter().map(|(key, value)| (key.clone(), hide_all(value))).collect()),
         Value::Array(items) => Value::Array(items.iter().map(hide_all).collect()),
@@ -192,11 +197,14 @@ pub(crate) fn masked_text(text: &str) -> Cow<'_, str> {
 fn mask_line(line: &str) -> Cow<'_, str> {
     for (at, separator) in line.match_indices([':', '=']) {
         let key = word_before(&line[..at]);
-        let rest = line[at + separator.len()..].trim();
-        let structural = rest.is_empty() || matches!(rest, "{" | "[" | "|" | ">" | "|-" | ">-" | "\"\"" | "''" | "null" | "true" | "false");
         // `image:tag` and `host:port` have no space and no quotes; keys of YAML and JSON have one or the other.
         let is_key = separator == "=" || line[..at].ends_with(['"', '\'']) || line[at + 1..].starts_with([' ', '\t']);
-        if is_key && !key.is_empty() && is_secret_key(key) && !structural {
+        if !is_key || key.is_empty() || !is_secret_key(key) {
+            continue;
+        }
+        let rest = line[at + separator.len()..].trim();
+        let structural = rest.is_empty() || matches!(rest, "{" | "[" | "|" | ">" | "|-" | ">-" | "\"\"" | "''" | "null" | "true" | "false");
+        if !structural {
             return Cow::Owned(format!("{} {MASK}", &line[..=at]));
         }
     }

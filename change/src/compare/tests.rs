@@ -281,6 +281,12 @@ fn secrets_are_out_of_sight() {
                 .to_owned(),
         ),
         (
+            "apps/v1/Deployment",
+            "spec: {template: {spec: {containers: [{name: a, env: [{name: A}, {name: A}, {name: PASSWORD, value: hunter2}]}]}}}".to_owned(),
+            "spec: {template: {spec: {containers: [{name: a, env: [{name: A}, {name: A}, {name: PASSWORD, value: hunter2x}]}]}}}"
+                .to_owned(),
+        ),
+        (
             "demo.io/v1/Thing",
             "spec: {password: hunter2}".to_owned(),
             "spec: {nested: {password: hunter2}, list: [{apiKey: hunter2}]}".to_owned(),
@@ -290,6 +296,17 @@ fn secrets_are_out_of_sight() {
         assert!(!changes.is_empty(), "{kind} changed");
         assert!(!changes.join("\n").contains(planted), "{changes:?}");
     }
+}
+
+/// Each level of it would double the work, and each item is tried against all.
+#[test]
+fn lists_in_lists_take_no_longer_than_their_size() {
+    let nested = |leaf: &str| format!("spec: {}{leaf}{}", "{from: [".repeat(28), "]}".repeat(28));
+    let (changes, _) = told(&object("demo.io/v1/Thing", &nested("{a: 1}")), &object("demo.io/v1/Thing", &nested("{a: 2}")));
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    let many = |first: usize| (first..first + 500).map(|at| format!("{{key: k, value: v{at}}}")).collect::<Vec<_>>().join(", ");
+    let tolerations = |first| object("v1/Pod", &format!("spec: {{tolerations: [{}]}}", many(first)));
+    assert_eq!(told(&tolerations(0), &tolerations(500)).0.len(), 500);
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
