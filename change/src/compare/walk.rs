@@ -1,6 +1,6 @@
 //! Walks two objects side by side, and tells substance from noise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde_json::{Map, Value};
 
@@ -303,18 +303,15 @@ impl Walk<'_> {
 
     /// Items without order: what both have is taken away, and what is left is told.
     fn bag(&mut self, old: &[Value], new: &[Value]) {
+        let mut partners = equal(old, new);
         let mut taken = vec![false; old.len()];
-        let mut order = Vec::new();
-        let mut come = Vec::new();
-        for (at, value) in new.iter().enumerate() {
-            match (0..old.len()).find(|&was| !taken[was] && self.alike(&old[was], value)) {
-                Some(was) => {
-                    taken[was] = true;
-                    order.push(was);
-                }
-                None => come.push(at),
-            }
+        partners.iter().flatten().for_each(|was| taken[*was] = true);
+        for (value, partner) in new.iter().zip(&mut partners).filter(|(_, partner)| partner.is_none()) {
+            *partner = (0..old.len()).find(|&was| !taken[was] && self.alike(&old[was], value));
+            partner.iter().for_each(|was| taken[*was] = true);
         }
+        let order: Vec<usize> = partners.iter().flatten().copied().collect();
+        let come: Vec<usize> = (0..new.len()).filter(|at| partners[*at].is_none()).collect();
         if !order.is_sorted() {
             let all_are_there = order.len() == old.len() && order.len() == new.len();
             if all_are_there { self.reordered(old, new) } else { self.noise(NoiseKind::Order) }
@@ -336,11 +333,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether two items differ in nothing but noise.
+    /// Whether two items that are not equal differ in nothing but noise.
     fn alike(&mut self, old: &Value, new: &Value) -> bool {
-        if old == new {
-            return true;
-        }
         if !old.is_object() || self.left == 0 {
             return false;
         }
@@ -396,4 +390,13 @@ impl Walk<'_> {
             self.at(Step::Index(is), |walk| walk.change(None, Some(&mask::item(new, is))));
         }
     }
+}
+
+/// For each of the new items the first of the old ones that equals it and is no other's.
+fn equal(old: &[Value], new: &[Value]) -> Vec<Option<usize>> {
+    let mut places: HashMap<&Value, VecDeque<usize>> = HashMap::new();
+    for (at, value) in old.iter().enumerate() {
+        places.entry(value).or_default().push_back(at);
+    }
+    new.iter().map(|value| places.get_mut(value)?.pop_front()).collect()
 }
