@@ -57,7 +57,8 @@ pub enum NoRoute {
         from: Box<Stand>,
         /// What was asked for.
         to: Box<Stand>,
-        /// The rules that leave no way together, while fewer of them would. Empty when no rule leads to the other name at all.
+        /// The rules that leave no way together, while fewer of them would; an operator's own come first. Empty when no rule leads to
+        /// the other name at all.
         by: Vec<Blocking>,
     },
 }
@@ -79,9 +80,15 @@ pub struct Blocking {
     pub origin: Origin,
 }
 
-impl From<&Rule> for Blocking {
-    fn from(rule: &Rule) -> Self {
-        Self { rule: rule.id.clone(), words: rule.says(), note: rule.note.clone(), source: rule.source.clone(), origin: rule.origin }
+impl Blocking {
+    fn new(graph: &Graph<'_>, rule: &Rule) -> Self {
+        let mut words = rule.says();
+        if let Some(suffix) = graph.refused_suffix(rule) {
+            words.push_str(&format!(
+                ", which takes no version with a suffix such as -{suffix}; an upgrade of the cluster does not change that"
+            ));
+        }
+        Self { rule: rule.id.clone(), words, note: rule.note.clone(), source: rule.source.clone(), origin: rule.origin }
     }
 }
 
@@ -93,18 +100,22 @@ fn rules_in_words(by: &[Blocking]) -> String {
     }
 }
 
+/// How near a rule is to the operator.
+fn near(origin: Origin) -> u8 {
+    match origin {
+        Origin::Shipped => 0,
+        Origin::Rendered => 1,
+        Origin::Operator => 2,
+    }
+}
+
 /// A set of rules that leaves no way, of which none can be left out. The shipped rules are known to leave ways by themselves, so
 /// they are taken out first where that makes no difference, and an operator's own, the skips above all, stay to be blamed.
 pub(crate) fn diagnose(graph: &mut Graph<'_>, cluster: Option<Minors>) -> NoRoute {
     let mut guilty = graph.binding();
     let weight = |index: &usize| {
         let rule = graph.rule(*index);
-        let origin = match rule.origin {
-            Origin::Shipped => 0,
-            Origin::Rendered => 1,
-            Origin::Operator => 2,
-        };
-        (origin, rule.skip.is_some(), Reverse(*index))
+        (near(rule.origin), rule.skip.is_some(), Reverse(*index))
     };
     guilty.sort_by_key(weight);
     let mut innocent = Vec::new();
@@ -125,8 +136,8 @@ pub(crate) fn diagnose(graph: &mut Graph<'_>, cluster: Option<Minors>) -> NoRout
         }
     }
     graph.ignore(&[]);
-    guilty.sort_unstable();
-    let by = guilty.iter().map(|rule| Blocking::from(graph.rule(*rule))).collect();
+    guilty.sort_by_key(|index| (Reverse(near(graph.rule(*index).origin)), *index));
+    let by = guilty.iter().map(|index| Blocking::new(graph, graph.rule(*index))).collect();
     let stand = |node: usize| Box::new(graph.nodes[node].stand.clone());
     NoRoute::Blocked { from: stand(0), to: stand(graph.last()), by }
 }

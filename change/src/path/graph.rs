@@ -1,6 +1,6 @@
 //! The versions that a way can stop at, and what the rules say of a step between two of them.
 
-use super::kubernetes::Minors;
+use super::kubernetes::{Minors, refused_suffix};
 use super::rule::{Rule, Step, takes};
 use super::set::RuleSet;
 use crate::constraint::{Constraint, Version};
@@ -30,6 +30,8 @@ pub(crate) struct Graph<'a> {
     /// The first is where the way begins, the last is where it ends.
     pub(crate) nodes: Vec<Node>,
     rules: Vec<Known<'a>>,
+    /// What the cluster runs at the beginning, where that is known.
+    cluster: Option<Version>,
     /// Indexes of rules that are taken as not written.
     ignored: Vec<usize>,
 }
@@ -85,7 +87,7 @@ impl<'a> Graph<'a> {
                 });
             }
         }
-        let mut graph = Self { nodes: Vec::new(), rules, ignored: Vec::new() };
+        let mut graph = Self { nodes: Vec::new(), rules, cluster: cluster.cloned(), ignored: Vec::new() };
         graph.nodes = graph.between(set, line, from, to);
         graph.know_stops(set, line, from, to);
         graph.know_nodes();
@@ -225,10 +227,15 @@ impl<'a> Graph<'a> {
         self.active().filter(|(_, known)| known.takes[node].to).fold(Minors::ALL, |minors, (_, known)| minors.and(known.minors))
     }
 
-    /// The rules that say what a cluster runs while it stands on a node.
-    pub(crate) fn kubernetes_rules(&self, node: usize) -> Vec<&'a Rule> {
+    /// The rules that say what a cluster runs while it stands on a node, each with what it takes.
+    pub(crate) fn kubernetes_rules(&self, node: usize) -> Vec<(&'a Rule, Minors)> {
         let asks = |known: &&Known<'a>| known.takes[node].to && known.rule.needs_kubernetes.is_some();
-        self.active().map(|(_, known)| known).filter(asks).map(|known| known.rule).collect()
+        self.active().map(|(_, known)| known).filter(asks).map(|known| (known.rule, known.minors)).collect()
+    }
+
+    /// The suffix for which a rule takes no version that this cluster can ever run.
+    pub(crate) fn refused_suffix(&self, rule: &Rule) -> Option<&str> {
+        refused_suffix(rule.needs_kubernetes.as_ref()?, self.cluster.as_ref())
     }
 
     /// The rules that a step touches, in the order of their charts and files. Under another name a version lies before all
@@ -267,6 +274,14 @@ impl<'a> Graph<'a> {
         skips.chain(self.crossed(from, to).filter(|(index, _)| stop(index)).map(|(_, rule)| rule)).collect()
     }
 
+    /// The version that a rule would have its stop at if no rule skipped it, with these rules.
+    pub(crate) fn passed_over(&self, rule: &Rule) -> Option<(&Version, Vec<&'a Rule>)> {
+        let known = self.rules.iter().find(|known| known.rule.id == rule.id)?;
+        let (newest, skips) = known.candidates.first()?;
+        let skips: Vec<&Rule> = skips.iter().filter(|skip| !self.ignored.contains(skip)).map(|skip| self.rules[*skip].rule).collect();
+        (!skips.is_empty()).then_some((newest, skips))
+    }
+
     /// What to do by hand around a step, each thing once, with the rules that ask for it.
     pub(crate) fn chores(&self, from: usize, to: usize) -> Chores<'a> {
         let mut chores = Chores::default();
@@ -286,7 +301,23 @@ impl<'a> Graph<'a> {
             Step::ApplyCrds => 1,
             Step::DeleteOrphan(_) | Step::DeleteObject(_) => 2,
         });
+        inner_first(&mut chores.before);
         chores
+    }
+}
+
+/// Puts a key that gets a new name before the one that it lies in: afterwards it would have moved along to the wrong place.
+fn inner_first(chores: &mut Vec<(&Step, Vec<&Rule>)>) {
+    let moves_along = |outer: &Step, inner: &Step| match (outer, inner) {
+        (Step::RenameValue { from: outer, .. }, Step::RenameValue { from: inner, .. }) => {
+            inner.strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('.'))
+        }
+        _ => false,
+    };
+    for at in 1..chores.len() {
+        if let Some(outer) = (0..at).find(|outer| moves_along(chores[*outer].0, chores[at].0)) {
+            chores[outer..=at].rotate_right(1);
+        }
     }
 }
 

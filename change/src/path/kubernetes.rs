@@ -24,11 +24,15 @@ impl Minors {
         Some(Self(1 << minor))
     }
 
-    /// The minors that a range takes. Where the cluster's version is known, its minor is judged by that very version.
+    /// The minors that a range takes. Where the cluster's version is known, its minor is judged by that very version, and the others
+    /// with its vendor's suffix, since an upgrade does not take that away.
     pub(crate) fn taken(range: &Constraint, cluster: Option<&Version>) -> Self {
+        let vendor = cluster.and_then(vendor_suffix);
         let version = |minor: u64| match cluster {
             Some(cluster) if cluster.minor() == minor => cluster.clone(),
-            _ => Version::new(1, minor, NEWEST_PATCH),
+            _ => vendor
+                .and_then(|suffix| Version::parse(&format!("1.{minor}.{NEWEST_PATCH}-{suffix}")).ok())
+                .unwrap_or_else(|| Version::new(1, minor, NEWEST_PATCH)),
         };
         Self((0..MINORS).filter(|minor| range.matches(&version(u64::from(*minor)))).fold(0, |set, minor| set | 1 << minor))
     }
@@ -60,6 +64,19 @@ impl Minors {
         let minor = |number: u32| format!("1.{number}");
         Some(KubernetesRange { from: (lowest > 0).then(|| minor(lowest)), to: (highest < MINORS - 1).then(|| minor(highest)) })
     }
+}
+
+/// What a vendor adds to the version of its Kubernetes in such a way that it counts as a prerelease. Kubernetes' own prereleases
+/// lead to releases.
+fn vendor_suffix(version: &Version) -> Option<&str> {
+    let own = ["alpha", "beta", "rc"].iter().any(|word| version.prerelease().starts_with(word));
+    Some(version.prerelease()).filter(|suffix| !suffix.is_empty() && !own)
+}
+
+/// The vendor's suffix of the cluster's version, where it alone is why a range takes no Kubernetes that this cluster can run.
+pub(crate) fn refused_suffix<'v>(range: &Constraint, cluster: Option<&'v Version>) -> Option<&'v str> {
+    let suffix = vendor_suffix(cluster?)?;
+    (Minors::taken(range, cluster).is_empty() && !Minors::taken(range, None).is_empty()).then_some(suffix)
 }
 
 /// Minor versions of Kubernetes, both ends among them.
@@ -129,5 +146,10 @@ mod tests {
         let range = |text: &str| Minors::taken(&Constraint::parse(text).unwrap(), Some(&vendor));
         assert!(range(">=1.25.0").and(own).is_empty());
         assert!(!range(">=1.25.0-0").and(own).is_empty());
+        // Its vendor's 1.26 has such a suffix, too.
+        assert_eq!(range(">=1.25.0"), Minors::NONE);
+        assert_eq!(words(range(">=1.25.0-0, <1.27.0-0")), "1.25–1.26");
+        let refused = |text: &str| refused_suffix(&Constraint::parse(text).unwrap(), Some(&vendor));
+        assert_eq!((refused(">=1.25.0"), refused(">=1.25.0-0"), refused(">2")), (Some("gke.7"), None, None));
     }
 }

@@ -187,7 +187,7 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
     let stand = |node: usize| graph.nodes[node].stand.clone();
     let (mut hops, mut here, mut back, mut stood) = (Vec::with_capacity(way.len()), 0, 0, vec![0]);
     for (index, leg) in way.iter().enumerate() {
-        let (limit, no_way_back) = way_back(graph, &stood, back, leg.node, (runs[0], runs[index + 1]));
+        let (limit, no_way_back) = way_back(graph, &stood, back, leg.node, runs[index + 1]);
         back = limit;
         stood.push(leg.node);
         let chores = graph.chores(here, leg.node);
@@ -249,14 +249,14 @@ fn stretches(graph: &Graph<'_>, way: &[Leg], cluster: Option<Minors>) -> Vec<Min
 
 /// The rules that forbid to leave out a stop, or else the cluster's upgrade that happens there.
 fn why_not_further(graph: &Graph<'_>, before: usize, stop: usize, next: &Leg) -> Vec<Reason> {
-    let mut why: Vec<Reason> = graph.against(before, next.node).into_iter().map(Reason::from).collect();
+    let mut why: Vec<Reason> = graph.against(before, next.node).into_iter().flat_map(|rule| asked_to_stop(graph, rule)).collect();
     if !graph.named(before, next.node) {
         let renames = |(from, to)| graph.crossed(from, to).map(|(_, rule)| rule).filter(|rule| rule.renames()).map(Reason::from);
         [(before, stop), (stop, next.node)].into_iter().for_each(|step| why.extend(renames(step)));
     }
     if graph.minors(before).and(graph.minors(next.node)).is_empty() || (why.is_empty() && next.cluster_first) {
         for node in [before, next.node] {
-            why.extend(graph.kubernetes_rules(node).into_iter().map(Reason::from));
+            why.extend(graph.kubernetes_rules(node).into_iter().map(|(rule, _)| Reason::from(rule)));
         }
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -264,15 +264,23 @@ fn why_not_further(graph: &Graph<'_>, before: usize, stop: usize, next: &Leg) ->
     why
 }
 
+/// A rule that asks for a stop, with those that skip the version where it would be.
+fn asked_to_stop(graph: &Graph<'_>, rule: &Rule) -> Vec<Reason> {
+    match graph.passed_over(rule) {
+        Some((version, skips)) => {
+            let words = format!("{}; {version} is skipped", rule.says());
+            std::iter::once(Reason::new(rule, words)).chain(skips.into_iter().map(Reason::from)).collect()
+        }
+        None => vec![Reason::from(rule)],
+    }
+}
+
 /// An upgrade of the cluster before the first of these hops; it is for all of them, up to the next one.
 fn cluster_upgrade(graph: &Graph<'_>, here: usize, hops: &[Leg], before: Minors, after: Minors) -> Option<ClusterUpgrade> {
-    let needs = |rule: &&Rule| {
-        let range = rule.needs_kubernetes.as_ref().map_or(Minors::ALL, |range| Minors::taken(range, None));
-        before.and(range) != before
-    };
     let stretch = hops.iter().enumerate().take_while(|(index, leg)| *index == 0 || !leg.cluster_first);
     let mut why: Vec<Reason> = Vec::new();
-    for rule in stretch.flat_map(|(_, leg)| graph.kubernetes_rules(leg.node)).filter(needs) {
+    let needs = |(_, bears): &(&Rule, Minors)| before.and(*bears) != before;
+    for (rule, _) in stretch.flat_map(|(_, leg)| graph.kubernetes_rules(leg.node)).filter(needs) {
         if why.iter().all(|known| known.rule != rule.id) {
             why.push(Reason::from(rule));
         }
@@ -294,16 +302,12 @@ fn tests(graph: &Graph<'_>, from: usize, to: usize) -> Vec<Reason> {
 
 /// The oldest version that one can go back to from a node, and the rules that forbid the one before it. A way back is one rollback to
 /// any version that was stood on, so the rules are asked of each of them, and whether it bears what the cluster runs by now. What
-/// was lost once stays lost. `runs` is what the cluster ran at the beginning and runs now.
-fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: usize, runs: (Minors, Minors)) -> (usize, Vec<Reason>) {
+/// was lost once stays lost. `runs` is what the cluster runs now.
+fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: usize, runs: Minors) -> (usize, Vec<Reason>) {
     let forbids = |from: usize| -> Vec<Reason> {
         let lost = |(_, rule): (usize, &Rule)| Some(Reason::new(rule, rule.no_way_back.as_ref()?));
-        let bears = |rule: &&Rule| {
-            let range = rule.needs_kubernetes.as_ref().map_or(Minors::ALL, |range| Minors::taken(range, None));
-            // What was borne at the beginning is borne as long as nothing changed.
-            range.and(runs.1) == runs.1 || (from == 0 && runs.0 == runs.1)
-        };
-        let outgrown = graph.kubernetes_rules(from).into_iter().filter(|rule| !bears(rule)).map(Reason::from);
+        let outgrown = graph.kubernetes_rules(from).into_iter().filter(|(_, bears)| bears.and(runs) != runs);
+        let outgrown = outgrown.map(|(rule, _)| Reason::from(rule));
         graph.crossed(from, node).filter_map(lost).chain(outgrown).collect()
     };
     match stood.iter().rposition(|from| *from >= limit && !forbids(*from).is_empty()) {
@@ -339,7 +343,12 @@ fn findings(set: &RuleSet, graph: &Graph<'_>, route: &Route, cluster: Option<Min
     }
     match (cluster, &route.kubernetes) {
         (Some(runs), Some(version)) if runs.and(graph.minors(0)).is_empty() => {
-            let bears = graph.minors(0).range().map_or_else(|| "nothing that one rule allows".to_owned(), |range| range.to_string());
+            let suffix = graph.kubernetes_rules(0).into_iter().find_map(|(rule, _)| graph.refused_suffix(rule));
+            let bears = match (graph.minors(0).range(), suffix) {
+                (_, Some(suffix)) => format!("no version with a suffix such as -{suffix}"),
+                (Some(range), _) => range.to_string(),
+                (None, None) => "nothing that one rule allows".to_owned(),
+            };
             add(
                 FindingCode::KubernetesUnsupported,
                 format!(

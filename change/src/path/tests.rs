@@ -86,6 +86,25 @@ fn the_way_back_from_prometheus_3_ends_at_2_55() {
 }
 
 #[test]
+fn the_way_back_ends_at_what_the_cluster_does_not_run() {
+    // 22.1.0 bears Kubernetes up to 1.24, so nobody comes back to it, though nothing has changed since the way began.
+    let set = RuleSet::shipped().unwrap();
+    let route = solve(&set, &question("kube-prometheus-stack", "22.1.0", "80.14.4", Some("1.25.3"))).unwrap();
+    assert_eq!(route.hops[0].way_back_to, route.hops[0].stand);
+    assert_eq!(route.hops[0].no_way_back[0].rule, "kps-27-kubernetes");
+    assert!(route.hops[1].no_way_back.is_empty());
+    assert_eq!(route.hops[1].way_back_to, route.hops[0].stand);
+}
+
+#[test]
+fn a_key_is_renamed_before_the_one_that_it_lies_in() {
+    let set = RuleSet::shipped().unwrap();
+    let route = solve(&set, &question("kube-prometheus-stack", "22.1.0", "25.2.0", Some("1.22.0"))).unwrap();
+    let at = |key: &str| route.hops[0].before.iter().position(|chore| matches!(&chore.step, Step::RenameValue { from, .. } if from == key));
+    assert!(at("kubeStateMetrics.serviceMonitor.selfMonitor").unwrap() < at("kubeStateMetrics.serviceMonitor").unwrap());
+}
+
+#[test]
 fn crds_are_applied_once_and_things_are_deleted_last() {
     let set = RuleSet::shipped().unwrap();
     let route = solve(&set, &question("kube-prometheus-stack", "22.1.0", "40.5.0", Some("1.22.0"))).unwrap();

@@ -27,6 +27,13 @@ struct Oracle<'a> {
     set: &'a RuleSet,
     from: Place2,
     to: Place2,
+    /// Whether the versions of its Kubernetes have a vendor's suffix.
+    vendor: bool,
+}
+
+/// A version of Kubernetes, of a vendor or not.
+fn patch(minor: u64, vendor: bool) -> Version {
+    if vendor { version(&format!("v1.{minor}.99-gke.7")) } else { Version::new(1, minor, 99) }
 }
 
 impl Oracle<'_> {
@@ -102,7 +109,7 @@ impl Oracle<'_> {
     /// Whether a cluster can run a minor while the release stands somewhere.
     fn bears(&self, at: &Place2, minor: u64) -> bool {
         let rules = self.set.rules.iter().filter(|rule| Self::chart(&rule.chart) == at.0 && Self::takes(&rule.to, &at.1));
-        rules.filter_map(|rule| rule.needs_kubernetes.as_ref()).all(|range| range.matches(&Version::new(1, minor, 99)))
+        rules.filter_map(|rule| rule.needs_kubernetes.as_ref()).all(|range| range.matches(&patch(minor, self.vendor)))
     }
 
     /// The fewest upgrades of the cluster on a row of versions, by trying all minors for each hop.
@@ -165,6 +172,7 @@ fn kubernetes() -> impl Strategy<Value = Option<Constraint>> {
     let text = prop_oneof![
         MINORS.prop_map(|n| format!("<1.{n}.0-0")),
         MINORS.prop_map(|n| format!(">=1.{n}.0-0")),
+        MINORS.prop_map(|n| format!(">=1.{n}")),
         MINORS.prop_map(|n| format!("<1.{n} || >1.{n}")),
     ];
     proptest::option::of(text.prop_map(|text| Constraint::parse(&text).unwrap()))
@@ -244,11 +252,12 @@ prop_compose! {
     }
 }
 
-fn through(set: &RuleSet, kubernetes: Option<u64>) -> (Oracle<'_>, Question) {
+fn through(set: &RuleSet, cluster: Option<(u64, bool)>) -> (Oracle<'_>, Question) {
     let from = Stand { chart: "old".to_owned(), version: version("1.0.0") };
-    let kube = kubernetes.map(|minor| Version::new(1, minor, 99));
+    let kube = cluster.map(|(minor, vendor)| patch(minor, vendor));
+    let vendor = cluster.is_some_and(|(_, vendor)| vendor);
     let question = Question { from, to_chart: Some("new".to_owned()), to: version("4.0.0"), kubernetes: kube };
-    (Oracle { set, from: (0, version("1.0.0")), to: (1, version("4.0.0")) }, question)
+    (Oracle { set, from: (0, version("1.0.0")), to: (1, version("4.0.0")), vendor }, question)
 }
 
 /// What the solver says the way costs, and that it is told truly.
@@ -258,6 +267,9 @@ fn check(oracle: &Oracle<'_>, route: &Route, kubernetes: Option<u64>) -> Result<
     prop_assert!(row.windows(2).all(|pair| pair[0] < pair[1]), "not rising: {row:?}");
     for hop in &route.hops[..route.hops.len() - 1] {
         prop_assert!(!hop.why.is_empty(), "no reason to stop at {}", hop.stand);
+    }
+    for upgrade in route.hops.iter().filter_map(|hop| hop.cluster_upgrade.as_ref()) {
+        prop_assert!(!upgrade.why.is_empty(), "no reason to upgrade the cluster at {}", upgrade.at);
     }
     let told = (route.hops.len(), route.manual_steps);
     prop_assert_eq!(oracle.price(&row, kubernetes), Some(told), "the way breaks a rule or is told wrongly: {:?}", row);
@@ -269,7 +281,8 @@ proptest! {
 
     #[test]
     fn as_good_as_trying_everything(
-        set in rules(), ends in any::<(proptest::sample::Index, proptest::sample::Index)>(), kubernetes in proptest::option::of(MINORS),
+        set in rules(), ends in any::<(proptest::sample::Index, proptest::sample::Index)>(),
+        cluster in proptest::option::of((MINORS, any::<bool>())),
     ) {
         let all: Vec<Place2> = ["old", "new"].iter().enumerate()
             .flat_map(|(chart, name)| set.charts[*name].versions.iter().map(move |v| (chart, v.clone()))).collect();
@@ -281,9 +294,10 @@ proptest! {
         let stand = |at: &Place2| Stand { chart: ["old", "new"][at.0].to_owned(), version: at.1.clone() };
         let question = Question {
             from: stand(&from), to_chart: Some(stand(&to).chart), to: to.1.clone(),
-            kubernetes: kubernetes.map(|minor| Version::new(1, minor, 99)),
+            kubernetes: cluster.map(|(minor, vendor)| patch(minor, vendor)),
         };
-        compare(&Oracle { set: &set, from, to }, &question, kubernetes)?;
+        let vendor = cluster.is_some_and(|(_, vendor)| vendor);
+        compare(&Oracle { set: &set, from, to, vendor }, &question, cluster.map(|(minor, _)| minor))?;
     }
 
     #[test]
@@ -293,9 +307,9 @@ proptest! {
     }
 
     #[test]
-    fn the_cluster_goes_along(set in level(3..6), kubernetes in proptest::option::of(MINORS)) {
-        let (oracle, question) = through(&set, kubernetes);
-        compare(&oracle, &question, kubernetes)?;
+    fn the_cluster_goes_along(set in level(3..6), cluster in proptest::option::of((MINORS, any::<bool>()))) {
+        let (oracle, question) = through(&set, cluster);
+        compare(&oracle, &question, cluster.map(|(minor, _)| minor))?;
     }
 }
 
@@ -338,6 +352,6 @@ fn the_oracle_knows_a_way() {
     let mut set = RuleSet::default();
     set.publish("old", ["1.0.0", "2.0.0", "3.0.0"].map(version));
     set.publish("new", []);
-    let oracle = Oracle { set: &set, from: (0, version("1.0.0")), to: (0, version("3.0.0")) };
+    let oracle = Oracle { set: &set, from: (0, version("1.0.0")), to: (0, version("3.0.0")), vendor: false };
     assert_eq!(oracle.best(None), Some((1, 0)));
 }

@@ -124,6 +124,33 @@ fn questions_without_a_way() {
 }
 
 #[test]
+fn no_upgrade_of_the_cluster_takes_a_vendors_suffix_away() {
+    let rules = set("- {id: release, to: '>=2', needsKubernetes: '>=1.25.0', source: s}\n");
+    assert_eq!(
+        asked(&rules, "1.0.0", "4.0.0", Some("v1.28.3-gke.7")),
+        "no path from beacon 1.0.0 to beacon 4.0.0 keeps the rule release: beacon >=2 needs Kubernetes >=1.25.0, which takes no version with a suffix such as -gke.7; an upgrade of the cluster does not change that"
+    );
+    assert_eq!(asked(&rules, "1.0.0", "4.0.0", Some("v1.28.3+vmware.1")), "1.0.0 4.0.0");
+    // What is to become a release has a suffix, too, and loses it.
+    assert_eq!(asked(&rules, "1.0.0", "4.0.0", Some("1.28.0-rc.1")), "1.0.0 [k8s 1.29 or newer] 4.0.0");
+    let any = set("- {id: any, to: '>=2', needsKubernetes: '>=1.30.0-0', source: s}\n");
+    assert_eq!(asked(&any, "1.0.0", "4.0.0", Some("v1.28.3-gke.7")), "1.0.0 [k8s 1.30 or newer] 4.0.0");
+    let there = set("- {id: here, to: <2, needsKubernetes: '>=1.25.0', source: s}\n");
+    let route = solve(&there, &question("beacon", "1.0.0", "4.0.0", Some("v1.28.3-gke.7"))).unwrap();
+    assert_eq!(route.findings[0].code, FindingCode::KubernetesUnsupported);
+    assert!(route.findings[0].words.contains("beacon 1.0.0 bears no version with a suffix"), "{:?}", route.findings);
+}
+
+#[test]
+fn what_is_skipped_is_no_stop_and_is_named() {
+    let rules = set("- {id: stop, from: <3, to: '>=3', mustStopAt: 2.x, source: s}\n- {id: sk, skip: 2.5.0, source: s}\n");
+    let route = solve(&rules, &question("beacon", "1.0.0", "3.0.0", None)).unwrap();
+    assert_eq!(line(&route), "1.0.0 2.0.0 3.0.0");
+    let why: Vec<&str> = route.hops[0].why.iter().map(|reason| reason.words.as_str()).collect();
+    assert_eq!(why, ["a step from <3 to >=3 has to stop at the newest of 2.x; 2.5.0 is skipped", "beacon 2.5.0 is no version to stand on"]);
+}
+
+#[test]
 fn the_operators_own_rules_are_blamed_and_skips_with_them() {
     let blamed = |rules: &str, from: &str, to: &str| -> Vec<String> {
         let mut set = RuleSet::shipped().unwrap();
@@ -137,7 +164,7 @@ fn the_operators_own_rules_are_blamed_and_skips_with_them() {
     assert_eq!(blamed("- {id: s1, skip: '*', source: s}\n", "40.0.0", "80.14.4"), ["s1"]);
     let both = "- {id: a1, from: <80.0.0, to: '>=80.0.0', mustStopAt: 79.x, source: a}\n- {id: a2, skip: 79.x, source: a}\n";
     assert_eq!(blamed(both, "72.9.1", "80.14.4"), ["a1", "a2"]);
-    assert_eq!(blamed("- {id: s2, skip: 66.x, source: s}\n", "60.5.0", "80.14.4"), ["kps-66-prometheus-2.55", "s2"]);
+    assert_eq!(blamed("- {id: s2, skip: 66.x, source: s}\n", "60.5.0", "80.14.4"), ["s2", "kps-66-prometheus-2.55"]);
 }
 
 #[test]
