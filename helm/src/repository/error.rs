@@ -176,6 +176,14 @@ pub enum FetchError {
         /// The newest of them.
         latest: String,
     },
+    /// A registry's list of tags goes on, and so nobody knows which version is the newest.
+    #[error("the list of tags at {url} has no end within {limit}: which version is the newest, or fits a range, cannot be told")]
+    EndlessTags {
+        /// Where it is.
+        url: String,
+        /// What was read of it.
+        limit: String,
+    },
     /// What arrived is not what it should be, byte for byte.
     #[error("the {what} at {url} has the digest {got}, and {said_by} says {expected}")]
     Digest {
@@ -316,6 +324,7 @@ impl FetchError {
                 [near, latest].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
             }
             Self::OnlyPrereleases { latest, .. } => format!("--devel takes them too; the newest is {latest}"),
+            Self::EndlessTags { .. } => "name an exact version: that one is asked for without the list".to_owned(),
             Self::Digest { .. } => {
                 "do not use it: a repository that was refreshed in the middle passes by itself, anything else is for its owner to explain"
                     .to_owned()

@@ -17,10 +17,15 @@ pub struct Limits {
     pub provenance: u64,
     /// Bytes of an OCI manifest; 4 MiB is what the distribution specification demands of registries.
     pub manifest: u64,
-    /// Bytes of a token answer, a page of tags or a refusal. Tokens with many scopes reach 10 KB.
+    /// Bytes of a token answer or a refusal. Tokens with many scopes reach 10 KB.
     pub small: u64,
-    /// Pages of tags, each of up to 1,000.
+    /// Pages of a list of tags. 1,000 tags a page are asked for, and some registries give 100 all the same: of those 600 pages are
+    /// 60,000 tags.
     pub tag_pages: usize,
+    /// Bytes of all these pages: 60,000 tags of 128 bytes, which is their longest, with quotes and commas are 7.9 MB.
+    pub tag_bytes: u64,
+    /// For all these pages: 600 at 0.4 s, twice what a registry on another continent takes.
+    pub tag_time: Duration,
     /// Redirects of one request: to a mirror, to its storage, and one to spare.
     pub redirects: usize,
     /// Tries of one request in all.
@@ -50,7 +55,9 @@ impl Default for Limits {
             provenance: 1 << 20,
             manifest: 4 << 20,
             small: 256 << 10,
-            tag_pages: 20,
+            tag_pages: 600,
+            tag_bytes: 8 << 20,
+            tag_time: Duration::from_secs(240),
             redirects: 3,
             attempts: 4,
             first_delay: Duration::from_millis(500),

@@ -7,5 +7,6 @@ mod hostile;
 mod index;
 mod retry;
 mod site;
+mod tags;
 mod tls;
 mod token;

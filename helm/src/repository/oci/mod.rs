@@ -6,11 +6,11 @@
 
 mod auth;
 mod manifest;
+mod tags;
 
 use super::error::FetchError;
 use super::http::Session;
 use super::index::Entry;
-use super::origin::Origin;
 use super::pick::{self, pick};
 use super::reference::OciReference;
 use super::{Arrived, Ask, Settings, same_digest};
@@ -18,7 +18,6 @@ use crate::archive::digest_hex;
 use auth::Registry;
 use manifest::{Layer, Manifest};
 use reqwest::Url;
-use reqwest::header::LINK;
 
 /// Gets a chart.
 pub(super) async fn fetch(settings: &Settings, reference: &OciReference, ask: &Ask) -> Result<Arrived, FetchError> {
@@ -69,7 +68,7 @@ pub(super) async fn fetch(settings: &Settings, reference: &OciReference, ask: &A
 pub(super) async fn versions(settings: &Settings, reference: &OciReference) -> Result<Vec<Entry>, FetchError> {
     let base = base(settings, reference)?;
     let session = Session::open(settings, &base)?;
-    let tags = tags(&Registry::new(&session, &base, reference)).await?;
+    let tags = tags::all(&Registry::new(&session, &base, reference)).await?;
     Ok(tags.into_iter().map(|version| Entry { version, ..Entry::default() }).collect())
 }
 
@@ -94,7 +93,7 @@ fn tag(version: &str) -> String {
 }
 
 async fn chosen(registry: &Registry<'_>, reference: &OciReference, ask: &Ask) -> Result<String, FetchError> {
-    let tags = tags(registry).await?;
+    let tags = tags::all(registry).await?;
     let versions: Vec<&str> = tags.iter().map(String::as_str).collect();
     let wanted = reference.version.as_deref();
     match pick(&versions, wanted, ask.devel) {
@@ -111,6 +110,11 @@ fn unknown(reference: &OciReference) -> FetchError {
 async fn missing(registry: &Registry<'_>, reference: &OciReference, ask: &Ask) -> FetchError {
     match chosen(registry, reference, ask).await {
         Err(FetchError::NotFound { .. }) => unknown(reference),
+        // There is no manifest, whatever the rest of the list would say.
+        Err(FetchError::EndlessTags { .. }) => {
+            let none = pick::NotPicked::None { near: Vec::new(), latest: None };
+            none.refusal(&reference.registry, &reference.repository, reference.version.as_deref())
+        }
         Err(error) => error,
         // The tag is listed, and its manifest is gone.
         Ok(_) => FetchError::NotFound { what: "manifest", url: reference.to_string() },
@@ -142,38 +146,4 @@ async fn blob(registry: &Registry<'_>, what: &'static str, layer: &Layer, limit:
     let answer = registry.get(&url, what, limit, None).await?.ok(what)?;
     same_digest(what, url.as_str(), "the manifest", &layer.digest, &digest_hex(&answer.body))?;
     Ok(answer.body)
-}
-
-#[derive(serde::Deserialize)]
-struct Tags {
-    #[serde(default)]
-    tags: Option<Vec<String>>,
-}
-
-/// All tags, as versions.
-async fn tags(registry: &Registry<'_>) -> Result<Vec<String>, FetchError> {
-    let limits = &registry.settings().limits;
-    let mut url = registry.url("tags/list?n=1000")?;
-    let mut all = Vec::new();
-    for _ in 0..limits.tag_pages {
-        let answer = registry.get(&url, "list of tags", limits.small, Some("application/json")).await?.ok("list of tags")?;
-        let page: Tags = serde_json::from_slice(&answer.body).map_err(|error| FetchError::WrongContent {
-            url: super::shown(&url),
-            expected: "a list of tags",
-            reason: super::index::looks_like(&answer.body).map_or_else(|| error.to_string(), |what| format!("it is {what}")),
-        })?;
-        all.extend(page.tags.unwrap_or_default().into_iter().map(|tag| tag.replace('_', "+")));
-        let next = answer.header(LINK).and_then(next_page).and_then(|link| url.join(link).ok());
-        match next.filter(|next| Origin::of(next) == Origin::of(&url)) {
-            Some(next) if all.len() < limits.versions => url = next,
-            _ => break,
-        }
-    }
-    Ok(all)
-}
-
-/// `</v2/…>; rel="next"`.
-fn next_page(link: &str) -> Option<&str> {
-    let (url, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
-    rest.contains("next").then_some(url)
 }
