@@ -1,24 +1,59 @@
 //! Objects that the API server refuses whatever is in the cluster. Only what is certain without its schemas; a dry run knows the rest.
 
+mod labels;
+mod texts;
+
 use std::collections::BTreeSet;
 
 use super::super::Context;
-use super::super::read::{Seen, at, claim, clean, entries, few, list, pod_spec, text};
+use super::super::read::{Seen, annotation, at, claim, clean, few, list, pod_spec, text};
+use crate::compare::Comparison;
 use crate::summary::{Item, Weight};
 use crate::table::scopes::is_builtin;
 
 /// Longest name of an object, and of one that is a label in DNS: RFC 1123.
 const LONGEST: usize = 253;
 const LONGEST_LABEL: usize = 63;
+/// Longest name of a CronJob: its jobs add eleven characters to it.
+const LONGEST_CRON: usize = 52;
 /// Keys and mounts that are named in a sentence.
 const NAMED: usize = 3;
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
-    // One that does not change is in the cluster already.
-    let changed = context.objects.pairs.iter().filter(|pair| pair.changed()).map(|pair| Seen { object: &pair.object, rendered: pair.new });
-    let added = context.objects.added.iter().map(|one| Seen { object: &one.object, rendered: one.rendered });
-    let faults = |seen: Seen<'_>| [name(seen), data(seen), mounts(seen)].into_iter().flatten().collect::<Vec<_>>();
-    changed.chain(added).flat_map(faults).collect()
+    let mut items = of(context.objects, |_| true);
+    // Other hooks are not made by an upgrade.
+    items.extend(of(context.hooks, |seen| annotation(seen.value(), "helm.sh/hook").is_some_and(|events| events.contains("-upgrade"))));
+    items.extend(context.objects.added.iter().filter_map(|one| nameless(Seen { object: &one.object, rendered: one.rendered })));
+    items.extend(context.objects.pairs.iter().filter_map(|pair| nameless(Seen { object: &pair.object, rendered: pair.new })));
+    items
+}
+
+fn of(comparison: &Comparison<'_>, wanted: impl Fn(&Seen<'_>) -> bool) -> Vec<Item> {
+    let pairs = comparison.pairs.iter().map(|pair| {
+        let old = faults(Seen { object: &pair.object, rendered: pair.old });
+        (Seen { object: &pair.object, rendered: pair.new }, old)
+    });
+    let added = comparison.added.iter().map(|one| (Seen { object: &one.object, rendered: one.rendered }, Vec::new()));
+    let fresh = |(seen, old): (Seen<'_>, Vec<Item>)| {
+        // What was so before is in the cluster already.
+        faults(seen).into_iter().filter(move |item| !old.iter().any(|one| one.what == item.what))
+    };
+    pairs.chain(added).filter(|(seen, _)| wanted(seen)).flat_map(fresh).collect()
+}
+
+fn faults(seen: Seen<'_>) -> Vec<Item> {
+    [name(seen), texts::item(seen), labels::item(seen), mounts(seen)].into_iter().flatten().collect()
+}
+
+/// Helm asks for each object by its name, also for one that the API server could give a name.
+fn nameless(seen: Seen<'_>) -> Option<Item> {
+    let metadata = seen.value().get("metadata");
+    let named = metadata.and_then(|metadata| metadata.get("name")).is_some_and(|name| !name.is_null() && name != "");
+    (!named).then(|| {
+        let generated = metadata.is_some_and(|metadata| metadata.get("generateName").is_some());
+        let more = if generated { " (Helm makes no use of generateName)" } else { "" };
+        fault(seen, format!("has no name, and the upgrade fails on it{more}"))
+    })
 }
 
 fn fault(seen: Seen<'_>, what: String) -> Item {
@@ -32,9 +67,15 @@ fn name(seen: Seen<'_>) -> Option<Item> {
         return None;
     }
     let is_label = seen.object.group.is_empty() && matches!(seen.kind(), "Namespace" | "Service");
-    let fits = if is_label { name.len() <= LONGEST_LABEL && label(name) } else { name.len() <= LONGEST && name.split('.').all(label) };
+    let most = match seen.kind() {
+        "CronJob" => LONGEST_CRON,
+        // Its name is a label of its pods.
+        "Job" => LONGEST_LABEL,
+        _ if is_label => LONGEST_LABEL,
+        _ => LONGEST,
+    };
+    let fits = name.len() <= most && if is_label { label(name) } else { name.split('.').all(label) };
     let letters = if is_label { "small letters, digits and hyphens" } else { "small letters, digits, hyphens and dots" };
-    let most = if is_label { LONGEST_LABEL } else { LONGEST };
     (!fits).then(|| {
         let shown = clean(name, 80);
         fault(
@@ -48,24 +89,6 @@ fn label(part: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let ends = part.as_bytes().first().is_some_and(|byte| plain(*byte)) && part.as_bytes().last().is_some_and(|byte| plain(*byte));
     ends && part.bytes().all(|byte| plain(byte) || byte == b'-')
-}
-
-/// Data is text: a number or a boolean that nobody quoted is none.
-fn data(seen: Seen<'_>) -> Option<Item> {
-    let maps: &[&str] = match seen.kind() {
-        "ConfigMap" if seen.object.group.is_empty() => &["data", "binaryData"],
-        "Secret" if seen.object.group.is_empty() => &["data", "stringData"],
-        _ => return None,
-    };
-    let mut keys = Vec::new();
-    for map in maps {
-        for (key, value) in entries(seen.value(), &[map]) {
-            if !value.is_string() && !value.is_null() {
-                keys.push(format!("{map}.{key}"));
-            }
-        }
-    }
-    (!keys.is_empty()).then(|| fault(seen, format!("is refused: {} is no text, a quoted one is", few(&keys, NAMED))))
 }
 
 fn mounts(seen: Seen<'_>) -> Option<Item> {
@@ -101,13 +124,17 @@ mod tests {
         let pods = |spec: &str| {
             format!("spec: {{template: {{spec: {{containers: [{{name: a, volumeMounts: [{{name: v, mountPath: /v}}]}}], {spec}}}}}}}")
         };
+        let cron = |length: usize| format!("apiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: {}}}", "c".repeat(length));
         for (new, expected) in [
             (object("ConfigMap", "a.b-c", "data: {a: '1', b: null}"), ""),
             (
                 object("ConfigMap", "a", "data: {a: 1, b: 'x', c: true}"),
-                "STOP invalid-object ConfigMap/ns/a: is refused: data.a and data.c is no text",
+                "STOP invalid-object ConfigMap/ns/a: is refused: data.a and data.c have to be texts, and are none without quotes",
             ),
-            (object("Secret", "a", "stringData: {a: 1}"), "STOP invalid-object Secret/ns/a: is refused: stringData.a is no text"),
+            (object("Secret", "a", "stringData: {a: 1}"), "STOP invalid-object Secret/ns/a: is refused: stringData.a has to be a text, and a number is none"),
+            (object("ConfigMap", "a", "").replace("name: 'a'", "labels: {a: b}"), "STOP invalid-object ConfigMap/ns/: has no name, and"),
+            (cron(52), ""),
+            (cron(53), "STOP invalid-object CronJob/ns/"),
             (object("ConfigMap", "A_b", ""), "STOP invalid-object ConfigMap/ns/A_b: is refused: \"A_b\" is no name"),
             (object("ConfigMap", "a..b", ""), "STOP"),
             (object("ConfigMap", "-a", ""), "STOP"),
@@ -121,7 +148,17 @@ mod tests {
         ] {
             let said = says(super::super::items, "", &new);
             assert!(said.starts_with(expected) && said.is_empty() == expected.is_empty(), "{new}: {said}");
-            assert_eq!(says(super::super::items, &new, &new), "", "it is there already");
+            let there = says(super::super::items, &new, &new);
+            assert!(there.is_empty() || there.contains("has no name"), "it is there already: {there}");
         }
+    }
+
+    #[test]
+    fn an_upgrade_makes_its_own_hooks_alone() {
+        let hook = |event: &str| {
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, annotations: {{helm.sh/hook: {event}}}}}\ndata: {{a: 1}}")
+        };
+        assert!(says(super::super::items, "", &hook("pre-upgrade")).starts_with("STOP invalid-object"));
+        assert_eq!(says(super::super::items, "", &hook("post-install")), "");
     }
 }

@@ -1,0 +1,88 @@
+//! Labels and keys of annotations that the API server refuses.
+
+use serde_json::Value;
+
+use super::super::super::read::{Seen, at, clean, entries, few};
+use super::{LONGEST, LONGEST_LABEL, NAMED, fault, label};
+use crate::summary::Item;
+use crate::table::scopes::is_builtin;
+
+/// Characters of a key or value that are shown.
+const SHOWN: usize = 80;
+
+pub(super) fn item(seen: Seen<'_>) -> Option<Item> {
+    let mut wrong = Vec::new();
+    look(seen.value(), &["metadata"], &mut wrong);
+    if is_builtin(&seen.object.group) {
+        look(seen.value(), &["spec", "template", "metadata"], &mut wrong);
+        look(seen.value(), &["spec", "jobTemplate", "spec", "template", "metadata"], &mut wrong);
+    }
+    (!wrong.is_empty()).then(|| {
+        fault(
+            seen,
+            format!(
+                "is refused for {}: at most {LONGEST_LABEL} letters, digits, '-', '_' and '.', with a letter or digit at both ends",
+                few(&wrong, NAMED)
+            ),
+        )
+    })
+}
+
+fn look(value: &Value, metadata: &[&str], wrong: &mut Vec<String>) {
+    let Some(metadata) = at(value, metadata) else { return };
+    for (kind, map) in [("label", "labels"), ("annotation", "annotations")] {
+        for (key, value) in entries(metadata, &[map]) {
+            if !is_key(key) {
+                wrong.push(format!("the key of {kind} {:?}", clean(key, SHOWN)));
+            } else if let Some(text) = value.as_str().filter(|text| map == "labels" && !is_value(text)) {
+                wrong.push(format!("the value of {kind} {key}, {:?}", clean(text, SHOWN)));
+            }
+        }
+    }
+}
+
+/// `example.org/name`, or the name alone.
+fn is_key(key: &str) -> bool {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    // The API server takes capitals in the prefix of an annotation.
+    let prefix = prefix.is_none_or(|prefix| prefix.len() <= LONGEST && prefix.to_ascii_lowercase().split('.').all(label));
+    prefix && !name.is_empty() && is_value(name)
+}
+
+/// What is random is not known here.
+fn is_value(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    text.contains("(random)")
+        || bytes.is_empty()
+        || (bytes.len() <= LONGEST_LABEL && bytes.iter().all(|byte| inner(*byte)) && end(bytes.first()) && end(bytes.last()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::super::testing::says;
+
+    /// Each was tried with helm 3.22 on an API server 1.36.
+    #[test]
+    fn labels_that_are_refused() {
+        let long = "a".repeat(64);
+        for (metadata, expected) in [
+            ("labels: {a: ''}", ""),
+            ("labels: {example.org/a: 'x_y.z-1'}, annotations: {a: any thing}", ""),
+            (&format!("labels: {{e: {long}}}"), "the value of label e, \"aaaa"),
+            ("labels: {e: 'a b'}", "the value of label e, \"a b\": at most 63 letters"),
+            ("labels: {e: x/y}", "the value of label e"),
+            ("labels: {e: x+y}", "the value of label e"),
+            ("labels: {e: x-}", "the value of label e"),
+            ("labels: {'a b': x}", "the key of label \"a b\""),
+            ("annotations: {'a b': x}", "the key of annotation \"a b\""),
+            ("labels: {e: 'a (random)'}", ""),
+        ] {
+            let new = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, {metadata}}}");
+            let said = says(super::super::super::items, "", &new);
+            assert_eq!(said.is_empty(), expected.is_empty(), "{metadata}: {said}");
+            assert!(said.is_empty() || said.contains(&format!("is refused for {expected}")), "{metadata}: {said}");
+        }
+    }
+}
