@@ -170,19 +170,12 @@ pub(crate) async fn archive(path: PathBuf) -> Result<Vec<u8>> {
         if path.is_dir() {
             return groundswell_helm::pack::pack(&path).map(|packed| packed.bytes).map_err(|error| chain(&error));
         }
-        let size = std::fs::metadata(&path).map_err(|error| error.to_string())?.len();
-        if size > MAX_ARCHIVE {
-            return Err(format!("it has {size} bytes, more than {MAX_ARCHIVE}"));
-        }
-        let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+        let bytes = super::chart::source::archive_file(&path)?;
         groundswell_helm::archive::ChartArchive::read(&bytes).map_err(|error| chain(&error))?;
         Ok(bytes)
     });
     packed.await.map_err(|error| refuse(error.to_string()))?.map_err(refuse)
 }
-
-/// No chart fits into a release of 1 MiB that is larger, packed, than this.
-const MAX_ARCHIVE: u64 = 20 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -14,11 +14,12 @@ use groundswell_helm::archive::ChartArchive;
 use groundswell_helm::pack;
 use groundswell_helm::preview::PreviewChart;
 use groundswell_helm::repository::{OciReference, Reference, Url, shown};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// No chart fits into a release of 1 MiB that is larger, packed, than this.
-const MAX_ARCHIVE: u64 = 20 << 20;
+pub(crate) const MAX_ARCHIVE: u64 = 20 << 20;
 
 /// Who has the chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,11 +78,23 @@ impl Loaded {
 
 /// Brings a chart here, from wherever it is.
 pub(crate) async fn load(name: &str, fetch: &FetchArgs, flags: &Flags, out: &mut Output) -> Result<Loaded> {
-    match Place::of(name, fetch.repo.as_deref()) {
-        Place::Local(path) => Ok(Loaded { from: Some(ChartSource::Path(name.to_owned())), ..local(path).await? }),
-        Place::Remote(name) => remote(&name, fetch, out).await,
-        Place::Server(name) => of_server(&name, &connect(flags).map_err(|failure| neither(&name, failure))?).await,
+    let loaded = match Place::of(name, fetch.repo.as_deref()) {
+        Place::Local(path) => Loaded { from: Some(ChartSource::Path(name.to_owned())), ..local(path).await? },
+        // Whoever fetches holds it against the digest before it reads a byte of the chart.
+        Place::Remote(name) => return remote(&name, fetch, out).await,
+        Place::Server(name) => of_server(&name, &connect(flags).map_err(|failure| neither(&name, failure))?).await?,
+    };
+    match fetch.digest.as_deref().filter(|wanted| *wanted != loaded.archive.digest) {
+        Some(wanted) => Err(other_digest(name, wanted, &loaded.archive.digest)),
+        None => Ok(loaded),
     }
+}
+
+fn other_digest(name: &str, wanted: &str, has: &str) -> Failure {
+    let (what, why) = (format!("{name} is not the archive that --digest names"), format!("it has sha256:{has}, wanted is sha256:{wanted}"));
+    // Whoever packed it has another digest than we have for the same folder.
+    let next = if Path::new(name).is_dir() { "a folder has the digest of our packing of it: name the .tgz" } else { "" };
+    Failure::error(what, why, next)
 }
 
 /// Somebody who names a file that is not there should not only hear of servers.
@@ -134,17 +147,28 @@ pub(crate) async fn local(path: PathBuf) -> Result<Loaded> {
 fn read_local(path: &Path) -> Result<Loaded> {
     let shown = path.display().to_string();
     let refuse = |why: String, next: &str| Failure::error(format!("cannot read chart {shown}"), why, next);
-    let about = std::fs::metadata(path)
-        .map_err(|error| refuse(error.to_string(), "name a chart folder, a .tgz, or see `groundswell chart diff --help`"))?;
-    if about.is_dir() {
+    if path.is_dir() {
         let packed = pack::pack(path).map_err(|error| refuse(chain(&error), ""))?;
         return Ok(Loaded { bytes: packed.bytes.into(), archive: packed.archive, from: None });
     }
-    if about.len() > MAX_ARCHIVE {
-        return Err(refuse(format!("it has {} bytes, more than {MAX_ARCHIVE}", about.len()), ""));
-    }
-    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string(), ""))?;
+    let next = if path.exists() { "" } else { "name a chart folder or .tgz that is here; oci://, REPO/NAME and --repo fetch one" };
+    let bytes = archive_file(path).map_err(|why| refuse(why, next))?;
     Loaded::read(&shown, bytes)
+}
+
+/// The bytes of an archive on this machine, or why not. A device never ends, and a pipe is there once.
+pub(crate) fn archive_file(path: &Path) -> std::result::Result<Vec<u8>, String> {
+    let words = |error: std::io::Error| error.to_string();
+    if !std::fs::metadata(path).map_err(words)?.is_file() {
+        return Err("it is neither a file nor a folder".to_owned());
+    }
+    let mut bytes = Vec::new();
+    // What counts is what comes: a file can grow, and some of /proc say that they are empty.
+    std::fs::File::open(path).map_err(words)?.take(MAX_ARCHIVE + 1).read_to_end(&mut bytes).map_err(words)?;
+    if bytes.len() as u64 > MAX_ARCHIVE {
+        return Err(format!("it has more than {MAX_ARCHIVE} bytes"));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -175,7 +199,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.tgz");
         std::fs::write(&file, "no archive").unwrap();
-        for (path, why) in [(folder.path().join("none"), "No such file"), (folder.path().to_owned(), "Chart.yaml"), (file, "")] {
+        let large = folder.path().join("large.tgz");
+        std::fs::File::create(&large).unwrap().set_len(MAX_ARCHIVE + 1).unwrap();
+        for (path, why) in [
+            (folder.path().join("none"), "No such file"),
+            (folder.path().to_owned(), "Chart.yaml"),
+            (file, ""),
+            (large, "more than"),
+            ("/dev/zero".into(), "neither a file nor a folder"),
+        ] {
             let failure = read_local(&path).unwrap_err();
             let error = &failure.errors[0];
             assert!(error.what.contains(&path.display().to_string()) && error.why.contains(why), "{error:?}");

@@ -173,6 +173,24 @@ fn a_name_that_is_nowhere_is_no_file_either() {
 }
 
 #[test]
+fn a_digest_holds_wherever_the_chart_is() {
+    let bench = Bench::new();
+    let none = format!("sha256:{}", "0".repeat(64));
+    let said = bench.run(&format!("chart show @/new --values --digest {none}"));
+    assert!(said.exit == Exit::Error && said.stdout.is_empty(), "{}", said.stdout);
+    assert!(said.stderr.contains("is not the archive that --digest names") && said.stderr.contains(&none), "{}", said.stderr);
+    let shown = bench.run(&format!("chart show @/new -o name --helm {}", helm().display())).stdout;
+    let digest = shown.trim().strip_prefix("chart/").unwrap();
+    assert_eq!(bench.run(&format!("chart show @/new --values --digest {digest}")).exit, Exit::Ok);
+}
+
+#[test]
+fn a_chart_that_is_not_here_is_told_where_charts_are() {
+    let said = Bench::new().run("chart show @/nope.tgz");
+    assert!(said.exit == Exit::Error && said.stderr.contains("name a chart folder or .tgz that is here"), "{}", said.stderr);
+}
+
+#[test]
 fn what_was_not_rendered_is_said() {
     let bench = Bench::new();
     bench.write("bad/Chart.yaml", "apiVersion: v2\nname: small\nversion: 1.0.0\n");
