@@ -4,11 +4,14 @@
 //! rising row of published versions in which every single step keeps every rule; [`solve`] finds the shortest. `docs/paths.md`
 //! has the grammar.
 
+mod at_hand;
 mod blocked;
+mod diffed;
 mod evidence;
 mod graph;
 mod kubernetes;
 mod lint;
+mod proved;
 mod read;
 mod rendered;
 mod route;
@@ -17,10 +20,12 @@ mod set;
 mod solve;
 
 pub use blocked::{Blocking, NoRoute};
+pub use diffed::DiffClaim;
 pub use evidence::{Evidence, Seen, apply_evidence};
 pub use graph::Stand;
 pub use kubernetes::KubernetesRange;
 pub use lint::{Problem, lint};
+pub use proved::Ran;
 pub use read::{API_VERSION, Disabled, KIND, MAX_FILE_BYTES, RuleError, RuleFile, read};
 pub use rendered::seen;
 pub use route::{Chore, ClusterUpgrade, Finding, FindingCode, Hop, Reason, Route};

@@ -19,7 +19,7 @@ pub(crate) const RESTART: &str = "pods-restart";
 pub(crate) const GONE: &str = "workload-removed";
 
 /// Blockers that a step of the same summary removes.
-const HAS_STEP: [&str; 4] = ["crd-adopted", "crd-version-gone", "immutable-field", "installed-unserved-api"];
+pub(crate) const HAS_STEP: [&str; 4] = ["crd-adopted", "crd-version-gone", "immutable-field", "installed-unserved-api"];
 
 /// Judges the sections. `changed`: whether any object differs in substance.
 pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdict {

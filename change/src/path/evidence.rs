@@ -1,5 +1,6 @@
 //! What rendered charts prove: that a rule holds, that it does not, or that one is missing.
 
+use super::diffed::DiffClaim;
 use super::graph::Stand;
 use super::rule::{Object, Origin, Place, Proof, Rule, Step, takes};
 use super::set::RuleSet;
@@ -27,18 +28,20 @@ pub struct Evidence {
 pub enum Seen {
     /// A field that cannot be changed differs, so that helm cannot upgrade the object.
     ImmutableField {
-        /// The kind of the object.
-        kind: String,
-        /// Its name.
-        name: String,
-        /// Its namespace, where that is not the release's.
-        #[serde(default)]
-        namespace: Option<String>,
-        /// The field.
-        field: String,
-        /// Whether the object has pods that can be left running.
-        pods: bool,
+        /// The object.
+        object: Object,
+        /// Its fields.
+        fields: Vec<String>,
+        /// What `chart diff` says to do about it: keep the old value, or delete it, with or without its pods.
+        before: Box<DiffClaim>,
+        /// What is left to be removed after the upgrade.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Box<DiffClaim>>,
     },
+    /// Another step by hand that `chart diff` asks for, or something that is lost without one.
+    Asks(Box<DiffClaim>),
+    /// What stops the upgrade, and no step helps.
+    Blocks(Box<DiffClaim>),
     /// An object uses a field that the newer version's CRD has no more, or takes otherwise.
     CrdFieldRemoved {
         /// The field.
@@ -82,7 +85,11 @@ pub enum Seen {
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ImmutableField { kind, name, field, .. } => write!(f, "{field} of {kind} {name} changes, and cannot be changed in place"),
+            Self::ImmutableField { object, fields, .. } => {
+                write!(f, "{} of {object} changes, and cannot be changed in place", fields.join(", "))
+            }
+            Self::Asks(claim) => claim.fmt(f),
+            Self::Blocks(claim) => write!(f, "blocked: {claim}"),
             Self::CrdFieldRemoved { field, used_by } => write!(f, "{used_by} sets {field}, which its new CRD does not take"),
             Self::Replaced { count, keeps: None } => write!(f, "{count} objects are replaced by others of another name"),
             Self::Replaced { count, keeps: Some((path, value)) } => {
@@ -103,14 +110,23 @@ pub fn apply_evidence(set: &RuleSet, evidence: &[Evidence]) -> RuleSet {
     let mut set = set.clone();
     for (index, one) in evidence.iter().enumerate() {
         let (named, holds, detail) = judged(&set, one);
+        let mut clean_up = true;
         for rule in set.rules.iter_mut().filter(|rule| named.contains(&rule.id)) {
             let proof = Proof { holds, detail: detail.clone() };
             if !rule.proofs.contains(&proof) {
                 rule.proofs.push(proof);
             }
+            clean_up &= rule.after.is_empty();
         }
-        if named.is_empty() {
-            set.rules.extend(missing(one, index + 1));
+        let missing = missing(one, index + 1);
+        match &one.seen {
+            // A rule that does it otherwise does not stand for it.
+            _ if named.is_empty() => set.rules.extend(missing),
+            Seen::ImmutableField { .. } if !holds => set.rules.extend(missing),
+            Seen::ImmutableField { after: Some(_), .. } if clean_up => {
+                set.rules.extend(missing.map(|rule| Rule { before: Vec::new(), ..rule }));
+            }
+            _ => {}
         }
     }
     set
@@ -125,13 +141,23 @@ fn judged(set: &RuleSet, evidence: &Evidence) -> (Vec<String>, bool, String) {
     match &evidence.seen {
         Seen::Confirms { rule, detail } => (own(rule), true, format!("{detail}, {between}")),
         Seen::Refutes { rule, detail } => (own(rule), false, format!("{detail}, {between}")),
-        Seen::ImmutableField { kind, name, field, .. } => {
-            let deletes = |step: &Step| matches!(step, Step::DeleteOrphan(object) | Step::DeleteObject(object) if is(object, kind, name));
-            (asks(&deletes), true, format!("{kind} {name}: {field} changes, {between}"))
+        Seen::ImmutableField { object, fields, before, .. } => {
+            let wanted = |step: &Step| match step {
+                Step::DeleteOrphan(wanted) | Step::DeleteObject(wanted) => {
+                    is(wanted, &object.kind, object.name.as_deref().unwrap_or_default())
+                }
+                _ => false,
+            };
+            let named: Vec<String> = asks(&wanted);
+            let leaves = |rule: &&Rule| rule.before.iter().any(|step| wanted(step) && matches!(step, Step::DeleteOrphan(_)));
+            let orphaned = set.rules.iter().filter(|rule| named.contains(&rule.id)).any(|rule| leaves(&rule));
+            let holds = before.recreates() && (before.orphans() || !orphaned);
+            let detail = if holds { format!("{object}: {} changes", fields.join(", ")) } else { before.words.clone() };
+            (named, holds, format!("{detail}, {between}"))
         }
         Seen::CrdChanged { crd } => (asks(&|step| *step == Step::ApplyCrds), true, format!("new or changed: {crd}, {between}")),
         // Which field of which CRD no rule says; that is a finding in any case.
-        Seen::CrdFieldRemoved { .. } => (Vec::new(), true, String::new()),
+        Seen::CrdFieldRemoved { .. } | Seen::Asks(_) | Seen::Blocks(_) => (Vec::new(), true, String::new()),
         Seen::Replaced { keeps, .. } => {
             let sets = |step: &Step| matches!((step, keeps), (Step::SetValue { path, value }, Some(keeps)) if (path, value) == (&keeps.0, &keeps.1));
             (asks(&sets), true, format!("{}, {between}", evidence.seen))
@@ -192,11 +218,11 @@ fn missing(evidence: &Evidence, number: usize) -> Option<Rule> {
         (rule.from_chart, rule.from) = (rule.chart.clone(), None);
     }
     match &evidence.seen {
-        Seen::ImmutableField { kind, name, namespace, field, pods } => {
-            let object = Object { kind: kind.clone(), name: Some(name.clone()), selector: None, namespace: namespace.clone() };
-            rule.before = vec![if *pods { Step::DeleteOrphan(object) } else { Step::DeleteObject(object) }];
-            rule.note = Some(format!("{field} changes, which cannot be changed in place"));
+        Seen::ImmutableField { before, after, .. } => {
+            rule.before = vec![Step::ChartDiff((**before).clone())];
+            rule.after = after.iter().map(|claim| Step::ChartDiff((**claim).clone())).collect();
         }
+        Seen::Asks(claim) => rule.before = vec![Step::ChartDiff((**claim).clone())],
         Seen::CrdFieldRemoved { field, used_by } => {
             rule.before = vec![Step::Text(format!("{used_by} sets {field}, which its new CRD does not take: change that first"))];
             rule.note = Some(evidence.seen.to_string());
@@ -216,7 +242,136 @@ fn missing(evidence: &Evidence, number: usize) -> Option<Rule> {
             // Of the versions between nothing is known, so it is the one that was rendered.
             (rule.from, rule.to, rule.needs_kubernetes) = (None, range("=", &evidence.to.version), Some(needed.clone()));
         }
-        Seen::Confirms { .. } | Seen::Refutes { .. } => return None,
+        // A blocker stops its one hop, and asks for nothing.
+        Seen::Blocks(_) | Seen::Confirms { .. } | Seen::Refutes { .. } => return None,
     }
     Some(rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::tests::{line, question};
+    use crate::path::{FindingCode, read, solve};
+
+    const RULES: &str = r#"
+apiVersion: groundswell.dev/v1alpha1
+kind: PathRules
+chart: beacon
+covers: ">=1 <=4"
+versions: [1.0.0, 2.0.0, 3.0.0, 4.0.0]
+rules:
+- id: known
+  from: "<2"
+  to: ">=2"
+  before:
+  - deleteOrphan: {kind: Deployment, name: RELEASE-agent}
+  source: s
+"#;
+
+    fn rules(text: &str) -> RuleSet {
+        let mut set = RuleSet::default();
+        set.add(read("rules.yaml", text, Origin::Operator).unwrap()).unwrap();
+        set
+    }
+
+    fn evidence(from: &str, to: &str, seen: Seen) -> Evidence {
+        let stand = |text: &str| Stand { chart: "beacon".to_owned(), version: Version::parse(text).unwrap() };
+        Evidence { from: stand(from), to: stand(to), seen, source: "defaults".to_owned() }
+    }
+
+    fn claim(code: &str, object: &Object, next: &str) -> Box<DiffClaim> {
+        Box::new(DiffClaim {
+            code: code.to_owned(),
+            words: format!("{object}: {code}"),
+            objects: vec![object.clone()],
+            field: None,
+            next: Some(next.to_owned()),
+            detail: Vec::new(),
+        })
+    }
+
+    fn stuck(kind: &str, name: &str, code: &str, next: &str, clean_up: bool) -> Seen {
+        let object = Object { kind: kind.into(), name: Some(name.into()), selector: None, namespace: None };
+        let after = clean_up.then(|| claim("clean-up", &object, "kubectl delete pods"));
+        Seen::ImmutableField { fields: vec!["spec.selector".into()], before: claim(code, &object, next), after, object }
+    }
+
+    fn words(set: &RuleSet, kubernetes: Option<&str>) -> Vec<String> {
+        let route = solve(set, &question("beacon", "1.0.0", "4.0.0", kubernetes)).unwrap();
+        let hop = &route.hops[0];
+        hop.before.iter().chain(&hop.after).map(|chore| chore.words.clone()).collect()
+    }
+
+    const ORPHAN: &str = "kubectl delete x --cascade=orphan";
+
+    #[test]
+    fn renders_add_confirm_and_contradict() {
+        let rules = rules(RULES);
+        let proved = apply_evidence(
+            &rules,
+            &[
+                evidence("1.10.0", "2.0.0", stuck("Deployment", "prod-agent", "recreate", ORPHAN, false)),
+                evidence("1.10.0", "2.0.0", stuck("StatefulSet", "prod-store", "recreate", ORPHAN, false)),
+                evidence("2.5.0", "4.0.0", Seen::KubeVersion { range: Constraint::parse(">=1.30.0-0").unwrap() }),
+                evidence("1.10.0", "2.0.0", Seen::Refutes { rule: "known".into(), detail: "no such object".into() }),
+            ],
+        );
+        assert_eq!(proved.rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["known", "rendered-2", "rendered-3"]);
+        assert_eq!(proved.rules[0].proofs.iter().map(|proof| proof.holds).collect::<Vec<_>>(), [true, false]);
+        let route = solve(&proved, &question("beacon", "1.0.0", "4.0.0", Some("1.28.0"))).unwrap();
+        assert_eq!(line(&route), "1.0.0 [k8s 1.30 or newer] 4.0.0");
+        let asked = ["delete Deployment RELEASE-agent, and leave its pods running (--cascade=orphan)", "StatefulSet prod-store: recreate"];
+        assert_eq!(words(&proved, Some("1.28.0")), asked);
+        let codes: Vec<FindingCode> = route.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [FindingCode::FoundByRendering, FindingCode::Refuted, FindingCode::FoundByRendering]);
+        let store = "found by rendering, no rule names it: StatefulSet prod-store: recreate";
+        assert!(route.findings.iter().any(|finding| finding.words == store), "{:#?}", route.findings);
+        let kubernetes = "found by rendering, no rule names it: beacon =4.0.0 needs Kubernetes >=1.30.0-0";
+        assert!(route.findings.iter().any(|finding| finding.words == kubernetes), "{:#?}", route.findings);
+        assert_eq!(apply_evidence(&rules, &[]), rules);
+    }
+
+    #[test]
+    fn a_rule_that_deletes_otherwise_does_not_stand_for_chart_diff() {
+        // The rule leaves pods running that hold what the new ones need.
+        let stop = stuck("Deployment", "prod-agent", "recreate", "kubectl delete x", false);
+        let proved = apply_evidence(&rules(RULES), &[evidence("1.0.0", "2.0.0", stop.clone())]);
+        assert!(!proved.rules[0].proofs[0].holds);
+        assert_eq!(words(&proved, None).last().unwrap(), "Deployment prod-agent: recreate");
+        // One that deletes with the pods is the more careful one.
+        let careful = RULES.replace("deleteOrphan", "deleteObject");
+        for seen in [stop, stuck("Deployment", "prod-agent", "recreate", ORPHAN, false)] {
+            let proved = apply_evidence(&rules(&careful), &[evidence("1.0.0", "2.0.0", seen)]);
+            assert!(proved.rules[0].proofs[0].holds);
+            assert_eq!(words(&proved, None), ["delete Deployment RELEASE-agent"]);
+        }
+        let claim = RULES.replace("kind: Deployment", "kind: PersistentVolumeClaim");
+        let keep = stuck("PersistentVolumeClaim", "prod-agent", "keep-field", "", false);
+        let proved = apply_evidence(&rules(&claim), &[evidence("1.0.0", "2.0.0", keep)]);
+        assert!(!proved.rules[0].proofs[0].holds && words(&proved, None)[0] == "PersistentVolumeClaim prod-agent: keep-field");
+    }
+
+    #[test]
+    fn what_is_left_running_is_cleaned_up_once() {
+        let orphaned = || [evidence("1.0.0", "2.0.0", stuck("Deployment", "prod-agent", "recreate", ORPHAN, true))];
+        let proved = apply_evidence(&rules(RULES), &orphaned());
+        let delete = "delete Deployment RELEASE-agent, and leave its pods running (--cascade=orphan)";
+        assert_eq!(words(&proved, None), [delete, "Deployment prod-agent: clean-up"]);
+        let says = RULES.replace("  source: s", "  after: [text: clean up]\n  source: s");
+        assert_eq!(words(&apply_evidence(&rules(&says), &orphaned()), None), [delete, "clean up"]);
+    }
+
+    #[test]
+    fn a_blocker_is_told_at_its_own_hop() {
+        let object = Object { kind: "Deployment".into(), name: Some("x".into()), selector: None, namespace: None };
+        let blocks = |from: &str, to: &str| evidence(from, to, Seen::Blocks(claim("invalid-selector", &object, "mend it")));
+        let stop = RULES.replace("  source: s", "  mustStopAt: 2.x\n  source: s");
+        let all = [blocks("2.0.0", "4.0.0"), blocks("1.0.0", "4.0.0")];
+        let proved = apply_evidence(&rules(&stop), &all);
+        let mut route = solve(&proved, &question("beacon", "1.0.0", "4.0.0", None)).unwrap();
+        route.block(&all);
+        assert_eq!((line(&route).as_str(), route.blocked_at(), route.hops[1].blockers.len()), ("1.0.0 2.0.0 4.0.0", vec![2], 1));
+        assert!(route.findings.iter().all(|finding| finding.code != FindingCode::FoundByRendering));
+    }
 }

@@ -300,6 +300,7 @@ impl<'a> Graph<'a> {
             Step::RenameValue { .. } | Step::SetValue { .. } | Step::RemoveValue { .. } | Step::Text(_) => 0,
             Step::ApplyCrds => 1,
             Step::DeleteOrphan(_) | Step::DeleteObject(_) => 2,
+            Step::ChartDiff(claim) => claim.turn(),
         });
         inner_first(&mut chores.before);
         chores

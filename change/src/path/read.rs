@@ -279,7 +279,7 @@ impl Reader<'_> {
             let _ = self.text(&spanned, field);
         };
         match &step.value {
-            Step::ApplyCrds => {}
+            Step::ApplyCrds | Step::ChartDiff(_) => {}
             Step::Text(text) => check(text, "text"),
             Step::RenameValue { from, to } => [from, to].into_iter().for_each(|path| check(path, "renameValue")),
             Step::SetValue { path, value } => [path, value].into_iter().for_each(|text| check(text, "setValue")),

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::diffed::{Diffed, about, section};
 use super::evidence::{Evidence, Seen, crosses, is};
 use super::graph::Stand;
 use super::kubernetes::Minors;
@@ -9,63 +10,46 @@ use super::rule::{Object, Rule, Step, takes};
 use super::set::RuleSet;
 use crate::compare::replaced_count;
 use crate::constraint::Constraint;
-use crate::crd;
 use crate::input::{Input, Rendered};
-use crate::summary::{Item, ObjectRef, SectionId, Summary};
+use crate::summary::{SectionId, Summary, Weight};
 
-/// Kinds whose pods go on when the object alone is deleted.
-const WITH_PODS: [&str; 4] = ["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"];
 /// CRDs that are named before the rest is counted.
 const NAMED: usize = 2;
 
 /// What the comparison of two versions shows, and which rules it bears out or contradicts. `source` says what was rendered.
 #[must_use]
 pub fn seen(set: &RuleSet, from: &Stand, to: &Stand, input: &Input, summary: &Summary, source: &str) -> Vec<Evidence> {
-    let stuck = stuck(input, summary);
-    let crds = changed_crds(input);
-    let mut all: Vec<Seen> = stuck.clone();
+    let diffed = Diffed::read(summary, &input.target.namespace);
+    let mut all: Vec<Seen> = immutable(&diffed);
+    all.extend(diffed.steps.iter().map(|claim| Seen::Asks(Box::new(claim.clone()))));
     all.extend(lost_fields(summary));
-    all.extend(crds.as_ref().map(|crd| Seen::CrdChanged { crd: crd.clone() }));
+    all.extend(crds_in_words(&diffed.crds).map(|crd| Seen::CrdChanged { crd }));
     all.extend(replaced(input));
     all.extend(kubernetes(set, to, input));
+    all.extend(diffed.blockers.iter().map(|claim| Seen::Blocks(Box::new(claim.clone()))));
+    all.extend(set.rules.iter().filter(|rule| crosses(rule, from, to)).filter_map(|rule| refuted(rule, &diffed, input)));
     let evidence = |seen| Evidence { from: from.clone(), to: to.clone(), seen, source: source.to_owned() };
-    let mut evidence: Vec<Evidence> = all.into_iter().map(evidence).collect();
-    let refuted = set.rules.iter().filter(|rule| crosses(rule, from, to)).filter_map(|rule| refuted(rule, &stuck, crds.is_none(), input));
-    evidence.extend(refuted.map(|seen| Evidence { from: from.clone(), to: to.clone(), seen, source: source.to_owned() }));
-    evidence
+    all.into_iter().map(evidence).collect()
 }
 
-fn items<'s>(summary: &'s Summary, section: SectionId, code: &'static str) -> impl Iterator<Item = &'s Item> {
-    let sections = summary.sections.iter().filter(move |found| found.id == section);
-    sections.flat_map(|section| &section.items).filter(move |item| item.code == code)
-}
-
-fn about(item: &Item) -> Vec<&ObjectRef> {
-    if item.objects.is_empty() { item.object.iter().collect() } else { item.objects.iter().collect() }
-}
-
-/// Objects that cannot be changed in place. A CRD is never deleted for that, so a step to delete it would be bad advice.
-fn stuck(input: &Input, summary: &Summary) -> Vec<Seen> {
-    let one = |item: &Item| {
-        let field = item.path.clone().unwrap_or_default();
-        let seen = |object: &ObjectRef| Seen::ImmutableField {
-            kind: object.kind.clone(),
-            name: object.name.clone(),
-            namespace: Some(object.namespace.clone()).filter(|namespace| !namespace.is_empty() && *namespace != input.target.namespace),
-            field: field.clone(),
-            pods: WITH_PODS.contains(&object.kind.as_str()),
-        };
-        about(item).into_iter().filter(|object| object.kind != "CustomResourceDefinition").map(seen).collect::<Vec<_>>()
+fn immutable(diffed: &Diffed) -> Vec<Seen> {
+    let seen = |stuck: &super::diffed::Stuck| Seen::ImmutableField {
+        object: stuck.object.clone(),
+        fields: stuck.fields.clone(),
+        before: Box::new(stuck.before.clone()),
+        after: stuck.after.clone().map(Box::new),
     };
-    items(summary, SectionId::Blockers, "immutable-field").flat_map(one).collect()
+    diffed.stuck.iter().map(seen).collect()
 }
 
+/// Fields that are dropped, or refused later; what is refused in the upgrade is a blocker.
 fn lost_fields(summary: &Summary) -> Vec<Seen> {
-    let one = |item: &Item| {
-        let used_by = item.object.as_ref().map(ToString::to_string).unwrap_or_default();
+    let lost = section(summary, SectionId::Crds).filter(|item| item.code == "crd-field-used" && item.weight != Weight::Stop);
+    let seen = |item: &crate::summary::Item| {
+        let used_by = about(item).first().map(ToString::to_string).unwrap_or_default();
         Seen::CrdFieldRemoved { field: item.path.clone().unwrap_or_default(), used_by }
     };
-    items(summary, SectionId::Crds, "crd-field-used").map(one).collect()
+    lost.map(seen).collect()
 }
 
 /// Whether so many objects get another name that it is a change of the chart's name: a third of them.
@@ -75,12 +59,8 @@ fn replaced(input: &Input) -> Option<Seen> {
     (count >= 3 && count * 3 >= input.old.objects.len()).then_some(Seen::Replaced { count, keeps })
 }
 
-/// The CRDs of `crds/` that are new or differ, in words; none when none do.
-fn changed_crds(input: &Input) -> Option<String> {
-    let name = |rendered: &Rendered| rendered.value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let old = |new: &Rendered| input.old.crds.iter().find(|old| name(old) == name(new));
-    let differs = |new: &&Rendered| old(new).is_none_or(|old| !crd::compare(&old.value, &new.value).is_empty());
-    let changed: Vec<String> = input.new.crds.iter().filter(differs).map(name).collect();
+/// The CRDs that are to be applied, in words; none when none are.
+fn crds_in_words(changed: &[String]) -> Option<String> {
     let more = changed.len().saturating_sub(NAMED);
     let first = changed[..changed.len() - more].join(" and ");
     match (changed.is_empty(), more) {
@@ -108,15 +88,15 @@ fn kubernetes(set: &RuleSet, to: &Stand, input: &Input) -> Option<Seen> {
 
 /// A rule that asks for something to be done here of which the renders show no need. That an object is in neither of them (a component
 /// that the values switch off) says nothing about the rule.
-fn refuted(rule: &Rule, stuck: &[Seen], crds_same: bool, input: &Input) -> Option<Seen> {
+fn refuted(rule: &Rule, diffed: &Diffed, input: &Input) -> Option<Seen> {
     let both = |object: &Object| has(&input.old.objects, object) && has(&input.new.objects, object);
-    let needed =
-        |object: &Object| stuck.iter().any(|seen| matches!(seen, Seen::ImmutableField { kind, name, .. } if is(object, kind, name)));
+    let stuck = || diffed.stuck.iter().map(|stuck| &stuck.object).chain(diffed.blockers.iter().flat_map(|claim| &claim.objects));
+    let needed = |object: &Object| stuck().any(|other| is(object, &other.kind, other.name.as_deref().unwrap_or_default()));
     let detail = rule.before.iter().find_map(|step| match step {
         Step::DeleteOrphan(object) | Step::DeleteObject(object) if both(object) && !needed(object) => {
             Some(format!("no field of {object} differs that cannot be changed in place"))
         }
-        Step::ApplyCrds if crds_same => Some("no CRD differs".to_owned()),
+        Step::ApplyCrds if diffed.crds.is_empty() => Some("no CRD differs".to_owned()),
         _ => None,
     })?;
     Some(Seen::Refutes { rule: rule.id.clone(), detail })
@@ -190,7 +170,7 @@ rules:
     fn a_needed_deletion_confirms_and_a_needless_one_refutes() {
         let changed = input(vec![deployment("x-agent", "a")], vec![deployment("x-agent", "b")], ">=1.25.0-0");
         let seen = found(&changed);
-        assert!(matches!(&seen[0], Seen::ImmutableField { kind, pods: true, .. } if kind == "Deployment"), "{seen:#?}");
+        assert!(matches!(&seen[0], Seen::ImmutableField { object, .. } if object.kind == "Deployment"), "{seen:#?}");
         assert!(matches!(&seen[1], Seen::Confirms { rule, .. } if rule == "kubernetes"), "{seen:#?}");
         assert_eq!(seen.len(), 2, "{seen:#?}");
 
@@ -231,11 +211,15 @@ rules:
 
     #[test]
     fn crds_are_named_and_counted() {
-        let crd = |name: &str| Rendered { source: String::new(), value: json!({"metadata": {"name": name}, "spec": {}}) };
+        let spec = json!({"group": "x.io", "names": {"kind": "X"}, "versions": []});
+        let crd = |name: &str| Rendered {
+            source: String::new(),
+            value: json!({"kind": "CustomResourceDefinition", "metadata": {"name": name}, "spec": spec}),
+        };
         let mut changed = input(Vec::new(), Vec::new(), "");
         changed.new.crds = ["a", "b", "c"].map(crd).to_vec();
-        assert_eq!(changed_crds(&changed).as_deref(), Some("a and b and 1 more"));
+        assert!(found(&changed).contains(&Seen::CrdChanged { crd: "a and b and 1 more".to_owned() }), "{:#?}", found(&changed));
         changed.old.crds = changed.new.crds.clone();
-        assert_eq!(changed_crds(&changed), None);
+        assert_eq!(found(&changed), []);
     }
 }

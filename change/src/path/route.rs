@@ -45,6 +45,9 @@ pub struct Hop {
     /// An upgrade of the cluster that comes before it, while the release still is where the hop begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_upgrade: Option<ClusterUpgrade>,
+    /// What stops it, and no step helps, as its render showed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blockers: Vec<super::diffed::DiffClaim>,
     /// To be done before it.
     pub before: Vec<Chore>,
     /// To be done after it.
@@ -205,6 +208,7 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
             stand: stand(leg.node),
             why: way.get(index + 1).map(|next| why_not_further(graph, here, leg.node, next)).unwrap_or_default(),
             cluster_upgrade: leg.cluster_first.then(|| cluster_upgrade(graph, here, &way[index..], runs[index], runs[index + 1])).flatten(),
+            blockers: Vec::new(),
             before: told(chores.before),
             after: told(chores.after),
             tests: tests(graph, here, leg.node),

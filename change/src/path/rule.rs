@@ -119,6 +119,9 @@ pub enum Step {
     },
     /// Anything else, in words.
     Text(String),
+    /// What `groundswell chart diff` asks for between the two versions that were rendered; no file has it.
+    #[serde(skip_deserializing)]
+    ChartDiff(super::diffed::DiffClaim),
 }
 
 /// An object in the cluster.
@@ -166,6 +169,7 @@ impl Step {
             Self::SetValue { path, value } => format!("set the value {path} to {value}"),
             Self::RemoveValue { path } => format!("remove the value {path}, where it is set"),
             Self::Text(text) => text.clone(),
+            Self::ChartDiff(claim) => claim.words.clone(),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::super::*;
 use super::{line, question, version};
-use crate::constraint::Constraint;
 
 const HEAD: &str = "apiVersion: groundswell.dev/v1alpha1\nkind: PathRules\nchart: beacon\ncovers: \">=1.0.0 <=4.0.0\"\nversions: [1.0.0, 1.10.0, 2.0.0, 2.5.0, 3.0.0, 4.0.0]\n";
 
@@ -250,40 +249,4 @@ fn lint_finds_what_can_never_hold() {
         .replace("2.lantern", "2.x");
     let problems = lint(&RuleSet::default(), &[("a.yaml".to_owned(), circle), ("b.yaml".to_owned(), other)], Origin::Operator);
     assert!(problems.iter().any(|problem| problem.words.contains("leads in a circle")), "{problems:?}");
-}
-
-#[test]
-fn renders_add_confirm_and_contradict() {
-    let rules = set("- {id: known, from: <2, to: '>=2', before: [deleteOrphan: {kind: Deployment, name: RELEASE-agent}], source: s}\n");
-    let stand = |text: &str| Stand { chart: "beacon".to_owned(), version: version(text) };
-    let evidence = |from: &str, to: &str, seen| Evidence { from: stand(from), to: stand(to), seen, source: "defaults".to_owned() };
-    let field = |kind: &str, name: &str| Seen::ImmutableField {
-        kind: kind.into(),
-        name: name.into(),
-        namespace: None,
-        field: "spec.selector".into(),
-        pods: true,
-    };
-    let proved = apply_evidence(
-        &rules,
-        &[
-            evidence("1.10.0", "2.0.0", field("Deployment", "prod-agent")),
-            evidence("1.10.0", "2.0.0", field("StatefulSet", "prod-store")),
-            evidence("2.5.0", "4.0.0", Seen::KubeVersion { range: Constraint::parse(">=1.30.0-0").unwrap() }),
-            evidence("1.10.0", "2.0.0", Seen::Refutes { rule: "known".into(), detail: "no such object".into() }),
-        ],
-    );
-    assert_eq!(proved.rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["known", "rendered-2", "rendered-3"]);
-    assert_eq!(proved.rules[0].proofs.iter().map(|proof| proof.holds).collect::<Vec<_>>(), [true, false]);
-    let route = solve(&proved, &question("beacon", "1.0.0", "4.0.0", Some("1.28.0"))).unwrap();
-    assert_eq!(line(&route), "1.0.0 [k8s 1.30 or newer] 4.0.0");
-    let before: Vec<&str> = route.hops[0].before.iter().map(|chore| chore.words.as_str()).collect();
-    assert_eq!(before[1], "delete StatefulSet prod-store, and leave its pods running (--cascade=orphan)");
-    let codes: Vec<FindingCode> = route.findings.iter().map(|finding| finding.code).collect();
-    assert_eq!(codes, [FindingCode::FoundByRendering, FindingCode::Refuted, FindingCode::FoundByRendering]);
-    let store = "found by rendering, no rule names it: delete StatefulSet prod-store, and leave its pods running (--cascade=orphan) (spec.selector changes, which cannot be changed in place)";
-    assert!(route.findings.iter().any(|finding| finding.words == store), "{:#?}", route.findings);
-    let kubernetes = "found by rendering, no rule names it: beacon =4.0.0 needs Kubernetes >=1.30.0-0";
-    assert!(route.findings.iter().any(|finding| finding.words == kubernetes), "{:#?}", route.findings);
-    assert_eq!(apply_evidence(&rules, &[]), rules);
 }
