@@ -107,6 +107,7 @@ fn names(keys: &[&str], items: &[Value]) -> Option<Vec<String>> {
 
 fn name(keys: &[&str], map: &Map<String, Value>) -> Option<String> {
     let part = |(at, key): (usize, &&str)| match map.get(*key) {
+        Some(Value::String(text)) if text.is_empty() && *key == "protocol" => Some("TCP".to_owned()),
         Some(Value::String(text)) => Some(text.clone()),
         Some(Value::Number(number)) => Some(number.to_string()),
         // A number without a protocol is a port of TCP; a port that a monitor names has none. A subject need not have a namespace.

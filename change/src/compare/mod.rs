@@ -6,8 +6,11 @@ pub(crate) mod identity;
 mod labels;
 mod list;
 pub(crate) mod mask;
+#[cfg(test)]
+mod pods_tests;
 mod rename;
 pub(crate) mod scalar;
+pub(crate) mod scaled;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -26,6 +29,7 @@ use identity::{Key, Scopes, key};
 use labels::Versions;
 pub(crate) use rename::replacements;
 pub use rename::{rename_candidates, replaced_count};
+use scaled::Targets;
 
 /// Both renders, laid against each other.
 #[derive(Debug, Clone, Default)]
@@ -160,6 +164,7 @@ pub fn compare_crds<'a>(old: &'a Side, new: &'a Side, target: &Target) -> Compar
 struct Sides<'a> {
     scopes: Scopes<'a>,
     versions: Versions,
+    scaled: Targets,
 }
 
 /// Objects in order, each of its own; and those that a later one covers.
@@ -169,7 +174,9 @@ impl<'a> Sides<'a> {
     fn of(old: &'a Side, new: &'a Side, target: &Target) -> Self {
         // A CRD in either render tells the scope for both: one may have it in `crds/`, the other in a chart of its own.
         let all = [old, new].into_iter().flat_map(|side| side.crds.iter().chain(&side.objects));
-        Self { scopes: Scopes::new(&target.namespace, all), versions: Versions::of(old, new) }
+        let scopes = Scopes::new(&target.namespace, all);
+        let objects = || old.objects.iter().chain(&new.objects);
+        Self { scaled: Targets::of(&scopes, objects()), scopes, versions: Versions::of(old, new) }
     }
 
     fn compare(&self, old: &'a [Rendered], new: &'a [Rendered]) -> Comparison<'a> {
@@ -201,6 +208,7 @@ impl<'a> Sides<'a> {
             lists: group == "monitoring.coreos.com",
             versions: &self.versions,
             lasting: new.rendered.value["metadata"]["annotations"].get("helm.sh/hook").is_none(),
+            scaled: self.scaled.contains(&new.object),
         };
         let (before, after) = (convert::stored(&old.rendered.value), convert::stored(&new.rendered.value));
         let mut found = walk::walk(rules, &before, &after);

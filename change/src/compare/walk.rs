@@ -9,7 +9,8 @@ use super::labels::Versions;
 use super::list::{Layout, is_edit, layout};
 use super::{Change, Step, mask, scalar, variables};
 use crate::summary::NoiseKind;
-use crate::table::defaults::{is_default, pod_part};
+use crate::table::defaults::{Around, is_default};
+use crate::table::pods::{Stored, pod_part, stored};
 
 /// Objects of Kubernetes are some 30 deep; what is deeper is compared whole.
 const MAX_DEPTH: usize = 100;
@@ -29,6 +30,8 @@ pub(super) struct Rules<'a> {
     pub(super) versions: &'a Versions,
     /// Whether its pods run on from one version to the next; those of a hook are made anew for each run.
     pub(super) lasting: bool,
+    /// Whether an autoscaler writes its number of pods too: then no number is a default.
+    pub(super) scaled: bool,
 }
 
 /// What was found.
@@ -117,11 +120,12 @@ impl Walk<'_> {
             let outer = self.secret;
             self.secret |= secret && key == "value";
             self.at(Step::Key(key.clone()), |walk| match (old.get(key), new.get(key)) {
-                (Some(was), Some(is)) if was.is_null() && !is.is_null() => walk.one(Only::New(is), new),
-                (Some(was), Some(is)) if is.is_null() && !was.is_null() => walk.one(Only::Old(was), old),
+                (Some(was), Some(is)) if was.is_null() && !is.is_null() => walk.one(Only::New(is), old, new),
+                (Some(was), Some(is)) if is.is_null() && !was.is_null() => walk.one(Only::Old(was), old, new),
+                (Some(was), Some(is)) if walk.spelt_out(was, is, old, new) => walk.noise(NoiseKind::Default),
                 (Some(was), Some(is)) => walk.both(was, is),
-                (Some(was), None) => walk.one(Only::Old(was), old),
-                (None, Some(is)) => walk.one(Only::New(is), new),
+                (Some(was), None) => walk.one(Only::Old(was), old, new),
+                (None, Some(is)) => walk.one(Only::New(is), old, new),
                 (None, None) => {}
             });
             self.secret = outer;
@@ -153,36 +157,72 @@ impl Walk<'_> {
         }
     }
 
-    /// A value that only one of the two has.
-    fn one(&mut self, only: Only<'_>, parent: &Map<String, Value>) {
+    /// Whether one says with an empty text what the other says with the default that stands for it.
+    fn spelt_out(&self, was: &Value, is: &Value, old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
+        (was == "" && !is.is_object() && self.is_default(Only::New(is), old, new))
+            || (is == "" && !was.is_object() && self.is_default(Only::Old(was), old, new))
+    }
+
+    fn is_default(&self, only: Only<'_>, old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
+        let keys = self.keys();
+        let known = self.rules.builtin || self.rules.lists;
+        let around = match only {
+            Only::Old(_) => Around { having: old, lacking: new, goes: true },
+            Only::New(_) => Around { having: new, lacking: old, goes: false },
+        };
+        let is_free = self.rules.scaled && keys == ["spec", "replicas"];
+        known && !is_free && is_default(self.rules.kind, &keys, only.value(), around)
+    }
+
+    /// A value that only one of the two maps has.
+    fn one(&mut self, only: Only<'_>, old: &Map<String, Value>, new: &Map<String, Value>) {
         let value = only.value();
-        let (old, new) = match only {
+        let (before, after) = match only {
             Only::Old(value) => (Some(value), None),
             Only::New(value) => (None, Some(value)),
         };
-        if let Some(noise) = self.place(old, new) {
+        if let Some(noise) = self.place(before, after) {
             return self.noise(noise);
         }
         if value.is_null() {
             return self.noise(NoiseKind::Empty);
         }
-        if is_default(self.rules.kind, &self.keys(), value, parent) {
+        if self.is_default(only, old, new) {
             return self.noise(NoiseKind::Default);
+        }
+        match self.of_pods(value) {
+            Some(Stored::Nothing) if value.is_array() => return self.noise(NoiseKind::Empty),
+            Some(Stored::Nothing) => return self.noise(NoiseKind::Default),
+            Some(Stored::AsGiven) => return self.change(before, after),
+            // `nodeSelector: {}` is a map, and not a selector that takes everything.
+            Some(Stored::Parts) if value.as_object().is_some_and(Map::is_empty) => return self.noise(NoiseKind::Empty),
+            Some(Stored::Parts) | None => {}
         }
         match value {
             Value::Object(map) if map.is_empty() && self.empty_means_nothing() => self.noise(NoiseKind::Empty),
             Value::Array(items) if items.is_empty() && (self.rules.lists || self.empty_means_nothing()) => self.noise(NoiseKind::Empty),
             Value::Object(map) if !map.is_empty() && self.path.len() < MAX_DEPTH => self.one_map(only, map),
-            _ => self.change(old, new),
+            _ => self.change(before, after),
         }
+    }
+
+    /// What the server stores of a value in a pod; `None` for what is in no pod.
+    fn of_pods(&self, value: &Value) -> Option<Stored> {
+        let keys = self.keys();
+        let part = pod_part(self.rules.kind, &keys).filter(|_| self.rules.builtin)?;
+        Some(stored(part, value))
     }
 
     /// A map of nothing but defaults is no change; else the whole of it is one.
     fn one_map(&mut self, only: Only<'_>, map: &Map<String, Value>) {
         let outer = std::mem::take(&mut self.found);
+        let nothing = Map::new();
         for (key, value) in map {
-            let inner = if matches!(only, Only::Old(_)) { Only::Old(value) } else { Only::New(value) };
-            self.at(Step::Key(key.clone()), |walk| walk.one(inner, map));
+            let (inner, old, new) = match only {
+                Only::Old(_) => (Only::Old(value), map, &nothing),
+                Only::New(_) => (Only::New(value), &nothing, map),
+            };
+            self.at(Step::Key(key.clone()), |walk| walk.one(inner, old, new));
             if !self.found.changes.is_empty() {
                 break;
             }

@@ -3,4 +3,5 @@
 pub(crate) mod apis;
 pub(crate) mod defaults;
 pub(crate) mod immutable;
+pub(crate) mod pods;
 pub(crate) mod scopes;
