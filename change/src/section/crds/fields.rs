@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::Context;
 use super::super::read::{Seen, about, clean, count, few, news, olds, plain};
-use super::{Changed, unevaluated};
+use super::{Changed, closed, unevaluated};
 use crate::crd::{FieldChange, FieldKind};
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 
@@ -50,7 +50,7 @@ enum Meets {
 /// Objects that have something that the change drops or refuses.
 fn used(context: &Context<'_>, changed: &Changed<'_>, field: &FieldChange, before: &[Seen<'_>], after: &[Seen<'_>]) -> Vec<Item> {
     let hits = |objects: &[Seen<'_>]| -> Vec<(ObjectRef, Vec<String>)> {
-        let found = of_kind(changed, objects).map(|seen| (seen.object.clone(), field.breaks(seen.value())));
+        let found = of_kind(changed, objects).map(|seen| (seen.object.clone(), breaks(changed, field, seen.value())));
         found.filter(|(_, paths)| !paths.is_empty()).collect()
     };
     let new = hits(after);
@@ -61,13 +61,26 @@ fn used(context: &Context<'_>, changed: &Changed<'_>, field: &FieldChange, befor
     for hit in new {
         let same = || context.objects.pairs.iter().any(|pair| pair.object == hit.0 && !pair.changed());
         let meets = match field.kind {
-            FieldKind::Removed => Meets::Dropped,
+            FieldKind::Removed | FieldKind::Closed => Meets::Dropped,
             _ if same() => Meets::Later,
             _ => Meets::Refused,
         };
         met.entry(meets).or_default().push(hit);
     }
     met.into_iter().filter_map(|(meets, hits)| met_by(changed, field, meets, hits)).collect()
+}
+
+/// Where an object has something that the change drops or refuses.
+fn breaks(changed: &Changed<'_>, field: &FieldChange, object: &Value) -> Vec<String> {
+    if field.kind != FieldKind::Closed {
+        return field.breaks(object);
+    }
+    let mut paths = closed::dropped(&changed.new.rendered.value, field, object);
+    // A field that goes by its name is told as such.
+    let by_name: Vec<String> =
+        changed.change.fields.iter().filter(|one| one.kind == FieldKind::Removed).flat_map(|one| one.breaks(object)).collect();
+    paths.retain(|path| !by_name.contains(path));
+    paths
 }
 
 /// The objects of the kind that the CRD defines.
@@ -82,10 +95,10 @@ fn met_by(changed: &Changed<'_>, field: &FieldChange, meets: Meets, hits: Vec<(O
     let name = &changed.object.name;
     let later = if meets == Meets::Later { ": not now, but at its next write" } else { "" };
     let what = match (&field.kind, meets) {
-        (FieldKind::Removed, Meets::Old) => {
+        (FieldKind::Removed | FieldKind::Closed, Meets::Old) => {
             format!("has {at}, which the new CRD {name} does not have: it is dropped as soon as the CRD is applied")
         }
-        (FieldKind::Removed, _) => format!("sets {at}, which the new CRD {name} does not have: it is dropped"),
+        (FieldKind::Removed | FieldKind::Closed, _) => format!("sets {at}, which the new CRD {name} does not have: it is dropped"),
         (FieldKind::Required, Meets::Later) => format!("lacks {at}, which the new CRD {name} asks for: refused at its next write"),
         (FieldKind::Required, _) => format!("lacks {at}, which the new CRD {name} asks for"),
         (_, Meets::Old) => format!("has a value at {at} that the new CRD {name} would refuse ({})", said(field)),
@@ -145,7 +158,7 @@ fn claim(fields: &[(&FieldChange, Vec<&Changed<'_>>)]) -> Option<Item> {
         FieldKind::Tightened(_) => ("crd-field-tightened", Weight::Look, "has a tighter rule", "have tighter rules"),
         FieldKind::Default => ("crd-field-default", Weight::Know, "has another default", "have another default"),
     };
-    let nobody = if matches!(field.kind, FieldKind::Default | FieldKind::Closed) { "" } else { "; no object of either render notices" };
+    let nobody = if field.kind == FieldKind::Default { "" } else { "; no object of either render notices" };
     let path = |field: &FieldChange| if field.path.is_empty() { "the object as a whole".to_owned() } else { field.path_text() };
     let what = if fields.len() == 1 {
         let said = said(field);

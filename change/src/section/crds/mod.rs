@@ -1,5 +1,6 @@
 //! Custom resource definitions: which come and go, and what changes in their fields.
 
+mod closed;
 mod fields;
 mod unevaluated;
 
@@ -173,7 +174,7 @@ fn moved(name: &str, old: Defined<'_>, new: Defined<'_>) -> Option<Item> {
                 new,
                 "moves from the templates to crds/, so Helm deletes it, and with it every object of that kind in the cluster",
             )
-            .next(format!("before the upgrade, put helm.sh/resource-policy: keep on it in the old release, or take {name} out of the release")),
+            .next(format!("keep it first: kubectl annotate crd {name} helm.sh/resource-policy=keep")),
         ),
         (true, false) => Some(
             item(

@@ -38,7 +38,7 @@ fn come_and_go() {
     insta::assert_snapshot!(says(super::items, &keep, ""), @"look crd-removed CustomResourceDefinition/as.b.c: is no longer in the chart; it stays in the cluster, since it is marked to be kept");
     insta::assert_snapshot!(says(super::items, &template, &folder), @"
     ACT crd-deleted CustomResourceDefinition/as.b.c: moves from the templates to crds/, so Helm deletes it, and with it every object of that kind in the cluster
-        -> before the upgrade, put helm.sh/resource-policy: keep on it in the old release, or take as.b.c out of the release
+        -> keep it first: kubectl annotate crd as.b.c helm.sh/resource-policy=keep
     ");
     insta::assert_snapshot!(says(super::items, &folder, &template), @"
     STOP crd-adopted CustomResourceDefinition/as.b.c: moves from crds/ to the templates, and Helm refuses to import one that is not marked as its own (invalid ownership metadata)
