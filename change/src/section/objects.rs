@@ -5,10 +5,12 @@ mod used;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use used::needed;
+
 use super::Context;
 use super::blockers::served;
 use super::read::{Seen, about, claim, count, few, finish, kept};
-use crate::compare::{Change, Pair, rename_candidates, replacements};
+use crate::compare::{Change, Pair, replacements};
 use crate::input::RenameTrial;
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 
@@ -18,6 +20,7 @@ const PATHS: usize = 6;
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items: Vec<Item> = names_change(context).into_iter().collect();
     items.extend(losses(context));
+    items.extend(unkept(context));
     items.extend(used::items(context));
     items.extend(invalid::items(context));
     items.extend(served::ending(context));
@@ -123,16 +126,24 @@ fn losses(context: &Context<'_>) -> Vec<Item> {
         let what = match seen.kind() {
             "Namespace" => "goes, and with it everything in that namespace",
             "PersistentVolume" => "goes; what lies on it may be lost",
-            "CustomResourceDefinition" => "goes, and with it every object of its kind, in all namespaces",
             _ => return None,
         };
         if kept(seen.value()) {
             return None;
         }
-        let keep = "annotate it first, in the cluster: helm.sh/resource-policy=keep is read from the installed manifest, so set it by an upgrade of the old version";
+        // Helm looks at the object in the cluster before it deletes it.
+        let kind = if seen.kind() == "Namespace" { "namespace" } else { "pv" };
+        let keep = format!("keep it first: kubectl annotate {kind} {} helm.sh/resource-policy=keep", seen.object.name);
         Some(claim("object-loss", Weight::Act, what, &[seen]).next(keep))
     };
     context.objects.removed.iter().filter_map(loss).collect()
+}
+
+/// Objects that Helm would have left in the cluster, and will delete from now on.
+fn unkept(context: &Context<'_>) -> Vec<Item> {
+    let lost = context.objects.pairs.iter().filter(|pair| kept(&pair.old.value) && !kept(&pair.new.value));
+    let what = "is no longer marked to be kept: an uninstall deletes it from now on, and so does a later version without it";
+    lost.map(|pair| claim("keep-lost", Weight::Look, what, &seen(&[pair]))).collect()
 }
 
 /// Many objects that go while as many alike come under other names.
@@ -157,16 +168,8 @@ fn names_change(context: &Context<'_>) -> Option<Item> {
         Item::new("names-change", Weight::Act, what, Provenance::new(Evidence::Inferred, "content of the objects that go and come"));
     about(&mut item, replaced.iter().map(|(gone, _)| (*gone).clone()).collect());
     item = item.detail(replaced.iter().take(20).map(|(gone, come)| format!("{gone} becomes {}", come.object.name)).collect());
-    let tried = context.input.rename.is_some();
-    let (old, new) = (&context.input.old.chart, &context.input.new.chart);
-    let candidate = rename_candidates(context.objects, old, new, &context.input.target).into_iter().next().filter(|_| !tried);
-    Some(match candidate {
-        Some(set) => {
-            let set: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            item.next(format!("lay {} over your values and look again: it may keep the names", set.join(" ")))
-        }
-        None => item,
-    })
+    // Values that might keep the names were tried before this, and a step says so where one does.
+    Some(item.next("look in the new values.yaml for what names them; else save what lies on their volumes before the upgrade"))
 }
 
 #[cfg(test)]
@@ -205,10 +208,23 @@ mod tests {
     #[test]
     fn what_takes_more_with_it() {
         let space = "apiVersion: v1\nkind: Namespace\nmetadata: {name: spare}";
-        assert!(says(items, space, "").starts_with("ACT object-loss Namespace/spare: goes, and with it everything"));
+        let said = says(items, space, "");
+        assert!(said.starts_with("ACT object-loss Namespace/spare: goes, and with it everything"), "{said}");
+        assert!(said.contains("-> keep it first: kubectl annotate namespace spare helm.sh/resource-policy=keep"), "{said}");
+        let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a.b}\nspec: {group: b}";
+        assert_eq!(says(items, crd, ""), "", "told among the CRDs");
         let kept = "apiVersion: v1\nkind: Namespace\nmetadata: {name: spare, annotations: {helm.sh/resource-policy: keep}}";
         assert_eq!(says(items, kept, ""), "");
         assert!(objects(&summarise(&input(kept, ""))).contains("object-kept Namespace/spare: is no more part of the chart"));
+    }
+
+    #[test]
+    fn what_is_kept_no_more() {
+        let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: p, annotations: {helm.sh/resource-policy: keep}}";
+        let bare = claim.replace(", annotations: {helm.sh/resource-policy: keep}", "");
+        let said = says(items, claim, &bare);
+        assert!(said.starts_with("look keep-lost PersistentVolumeClaim/ns/p: is no longer marked to be kept"), "{said}");
+        assert_eq!(says(items, &bare, claim), "");
     }
 
     #[test]
@@ -219,7 +235,7 @@ mod tests {
         input.target.release = "rel".to_owned();
         let page = objects(&summarise(&input));
         assert!(page.starts_with("ACT names-change ConfigMap/ns/rel-old-0 +3: 4 of 4 objects go"), "{page}");
-        assert!(page.contains("-> lay nameOverride=old over your values"), "{page}");
+        assert!(page.contains("-> look in the new values.yaml"), "what does not keep them is no advice: {page}");
         input.rename = Some(RenameTrial { set: Vec::new(), replaced_without: 4, replaced_with: 0 });
         assert!(!objects(&summarise(&input)).contains("names-change"));
     }

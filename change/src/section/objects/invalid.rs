@@ -49,7 +49,7 @@ fn faults(seen: Seen<'_>) -> Vec<Item> {
 fn nameless(seen: Seen<'_>) -> Option<Item> {
     let metadata = seen.value().get("metadata");
     let named = metadata.and_then(|metadata| metadata.get("name")).is_some_and(|name| !name.is_null() && name != "");
-    (!named).then(|| {
+    (!named && !seen.kind().is_empty()).then(|| {
         let generated = metadata.is_some_and(|metadata| metadata.get("generateName").is_some());
         let more = if generated { " (Helm makes no use of generateName)" } else { "" };
         fault(seen, format!("has no name, and the upgrade fails on it{more}"))
@@ -131,7 +131,10 @@ mod tests {
                 object("ConfigMap", "a", "data: {a: 1, b: 'x', c: true}"),
                 "STOP invalid-object ConfigMap/ns/a: is refused: data.a and data.c have to be texts, and are none without quotes",
             ),
-            (object("Secret", "a", "stringData: {a: 1}"), "STOP invalid-object Secret/ns/a: is refused: stringData.a has to be a text, and a number is none"),
+            (
+                object("Secret", "a", "stringData: {a: 1}"),
+                "STOP invalid-object Secret/ns/a: is refused: stringData.a has to be a text, and a number is none",
+            ),
             (object("ConfigMap", "a", "").replace("name: 'a'", "labels: {a: b}"), "STOP invalid-object ConfigMap/ns/: has no name, and"),
             (cron(52), ""),
             (cron(53), "STOP invalid-object CronJob/ns/"),

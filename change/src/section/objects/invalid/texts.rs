@@ -128,7 +128,10 @@ mod tests {
         let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {a: 1}}".to_owned();
         let other = "apiVersion: x.io/v1\nkind: Foo\nmetadata: {name: a}\nspec: {selector: {matchLabels: {a: 1}}}".to_owned();
         for (new, expected) in [
-            (map("annotations: {prometheus.io/scrape: true}"), "metadata.annotations.prometheus.io/scrape has to be a text, and true, false"),
+            (
+                map("annotations: {prometheus.io/scrape: true}"),
+                "metadata.annotations.prometheus.io/scrape has to be a text, and true, false",
+            ),
             (map("annotations: {a: 5}"), "metadata.annotations.a has to be a text, and a number is none"),
             (map("labels: {a: {}}"), "metadata.labels.a has to be a text, and a map or list is none"),
             (map("annotations: {a: null, b: '5'}"), ""),
@@ -143,7 +146,10 @@ mod tests {
         ] {
             let said = says(super::super::super::items, "", &new);
             assert_eq!(said.is_empty(), expected.is_empty(), "{new}: {said}");
-            assert!(said.is_empty() || said.starts_with("STOP invalid-object ") && said.contains(&format!("is refused: {expected}")), "{new}: {said}");
+            assert!(
+                said.is_empty() || said.starts_with("STOP invalid-object ") && said.contains(&format!("is refused: {expected}")),
+                "{new}: {said}"
+            );
         }
     }
 
