@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Context;
-use super::read::{Seen, and, annotation, claim, count, few, finish, list, pod_spec, text};
+use super::objects::needed;
+use super::read::{Seen, and, annotation, claim, count, few, finish, list, news, pod_spec, text};
 use super::versions::images;
-use crate::summary::{Item, Weight};
+use crate::summary::{Item, ObjectRef, Weight};
 
 /// A hook, as far as it is compared.
 struct Hook<'c> {
@@ -42,6 +43,11 @@ impl<'c> Hook<'c> {
     /// Whether it runs something that an upgrade waits for, and fails by.
     fn runs(&self) -> bool {
         matches!(self.seen.kind(), "Job" | "Pod") && !self.test()
+    }
+
+    /// Whether an upgrade runs it.
+    fn on_upgrade(&self) -> bool {
+        self.events.iter().any(|event| matches!(event.as_str(), "pre-upgrade" | "post-upgrade"))
     }
 
     /// Whether it is there for those that run: accounts, rights, configuration.
@@ -81,8 +87,13 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     for hook in added.iter().filter(|hook| hook.runs()) {
         let images = hook.images();
         let image = if images.is_empty() { String::new() } else { format!(" with {}", few(&images, 2)) };
-        let what = format!("is new: it runs at {}{image} as account {}, and the upgrade fails when it does", hook.when(), hook.account());
-        items.push(claim("hook-added", Weight::Look, what, &[hook.seen]));
+        let (weight, more) = if hook.on_upgrade() {
+            (Weight::Look, ", and the upgrade fails when it does")
+        } else {
+            (Weight::Know, "; an upgrade does not run it")
+        };
+        let what = format!("is new: it runs at {}{image} as account {}{more}", hook.when(), hook.account());
+        items.push(claim("hook-added", weight, what, &[hook.seen]));
     }
     for hook in removed.iter().filter(|hook| hook.runs()) {
         items.push(claim("hook-removed", Weight::Know, format!("is gone: it ran at {}", hook.when()), &[hook.seen]));
@@ -93,6 +104,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
         items.extend(changed(&old, &new, pair.changed()));
     }
     items.extend(crossed(context));
+    items.extend(too_early(context));
     items.extend(folded(&added, "hook-objects-added", "is new beside the hooks", "are new beside the hooks", |hook| hook.beside()));
     items.extend(folded(&removed, "hook-objects-removed", "is gone beside the hooks", "are gone beside the hooks", |hook| hook.beside()));
     items.extend(folded(&added, "tests-added", "of the chart's tests is new", "of the chart's tests are new", |hook| hook.test()));
@@ -138,6 +150,8 @@ fn changed(old: &Hook<'_>, new: &Hook<'_>, content: bool) -> Vec<Item> {
     if said.is_empty() {
         return Vec::new();
     }
+    // What the upgrade does not run nobody waits for.
+    let weight = if old.on_upgrade() || new.on_upgrade() { weight } else { Weight::Know };
     let code = if new.test() { "test-changed" } else { "hook-changed" };
     let weight = if new.test() { Weight::Know } else { weight };
     vec![claim(code, weight, said.join("; "), &[new.seen])]
@@ -171,6 +185,34 @@ fn crossed(context: &Context<'_>) -> Vec<Item> {
                 seen.object.namespace
             );
             items.push(claim("hook-to-object", Weight::Act, what, &[seen]).next(next.trim_end_matches(" -n ").to_owned()));
+        }
+    }
+    items
+}
+
+/// Hooks before the upgrade that need what the same upgrade makes after them: their pods wait for it until helm gives up.
+fn too_early(context: &Context<'_>) -> Vec<Item> {
+    let hooks = news(context.hooks);
+    let early = hooks.iter().filter(|seen| {
+        let hook = Hook::read(**seen);
+        hook.runs() && hook.events.iter().any(|event| event == "pre-upgrade")
+    });
+    let mut items = Vec::new();
+    for seen in early {
+        let Some(spec) = pod_spec(seen.value()) else { continue };
+        let namespace = &seen.object.namespace;
+        let late = needed(spec).into_iter().filter(|(kind, name)| {
+            let is_it = |object: &ObjectRef| object.kind == *kind && object.name == *name && object.namespace == *namespace;
+            context.objects.added.iter().any(|one| is_it(&one.object)) && !hooks.iter().any(|hook| is_it(hook.object))
+        });
+        let late: Vec<String> = late.map(|(kind, name)| format!("{kind} {name}")).collect();
+        if !late.is_empty() {
+            let what = format!(
+                "runs before the upgrade makes {}, which it needs: its pods do not start, and the upgrade fails when helm has waited long enough",
+                few(&late, 3)
+            );
+            let next = "make it yourself before the upgrade, marked as part of the release, or switch the hook off by the values";
+            items.push(claim("hook-too-early", Weight::Stop, what, &[*seen]).next(next));
         }
     }
     items
@@ -255,6 +297,33 @@ mod tests {
         ACT hook-to-object Job/ns/create: was a hook and belongs to the release now: where the hook left it behind, Helm refuses to take it over
             -> before the upgrade, see whether it is there: kubectl get job create -n ns
         ");
+    }
+
+    #[test]
+    fn what_an_upgrade_does_not_run() {
+        for event in ["pre-install", "post-install,post-delete", "pre-delete", "pre-rollback"] {
+            let job = hook("Job", "create", &format!("helm.sh/hook: '{event}'"), "quay.io/certgen:1");
+            let said = says(super::items, "", &job);
+            assert!(said.starts_with("know hook-added Job/ns/create: is new") && said.contains("; an upgrade does not run it"), "{said}");
+            let said = says(super::items, &job, &job.replace("[create]", "[patch]"));
+            assert!(said.starts_with("know hook-changed"), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_a_hook_needs_before_it_is_there() {
+        let job = hook("Job", "create", "helm.sh/hook: pre-upgrade", "quay.io/certgen:1");
+        let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: patcher, namespace: ns";
+        let (plain, own) = (format!("{account}}}"), format!("{account}, annotations: {{helm.sh/hook: pre-upgrade}}}}"));
+        let with = |account: &str| [job.clone(), account.to_owned()].join("\n---\n");
+        let said = says(super::items, "", &with(&plain));
+        assert!(
+            said.contains("STOP hook-too-early Job/ns/create: runs before the upgrade makes ServiceAccount patcher, which it needs"),
+            "{said}"
+        );
+        assert!(!says(super::items, "", &with(&own)).contains("hook-too-early"));
+        assert!(!says(super::items, &plain, &with(&plain)).contains("hook-too-early"), "it is there");
+        assert!(!says(super::items, "", &with(&plain).replace("pre-upgrade", "post-upgrade")).contains("hook-too-early"));
     }
 
     #[test]

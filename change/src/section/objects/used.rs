@@ -56,7 +56,7 @@ fn missed(seen: Seen<'_>, after: &[Seen<'_>]) -> Option<Item> {
 }
 
 /// What pods cannot start without, as kind and name.
-fn needed<'v>(spec: &'v Value) -> BTreeSet<(&'static str, &'v str)> {
+pub(in super::super) fn needed<'v>(spec: &'v Value) -> BTreeSet<(&'static str, &'v str)> {
     let mut found = BTreeSet::new();
     let mut add = |kind, reference: Option<&'v Value>, key: &str| {
         let reference = reference.filter(|reference| reference.get("optional") != Some(&Value::Bool(true)));
