@@ -4,6 +4,7 @@ mod claims;
 mod monitors;
 mod routes;
 mod services;
+mod targets;
 
 use serde_json::Value;
 
@@ -15,6 +16,7 @@ use crate::summary::{Item, Weight};
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items = monitors::items(context);
     items.extend(services::items(context));
+    items.extend(targets::items(context));
     items.extend(routes::items(context));
     items.extend(claims::items(context));
     items.extend(host_ports(context));

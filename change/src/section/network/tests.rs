@@ -64,6 +64,32 @@ fn a_monitor_whose_port_nothing_has_any_more() {
 }
 
 #[test]
+fn a_port_that_no_pod_has() {
+    let pods = |name: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d, namespace: ns}}\nspec: {{template: {{metadata: {{labels: {{app: a, x: y}}}}, spec: \
+             {{containers: [{{name: c, ports: [{{containerPort: 80, name: {name}}}]}}]}}}}}}"
+        )
+    };
+    let leads = |to: &str| service(&format!("selector: {{app: a}}, ports: [{{port: 80, targetPort: {to}}}]"));
+    let old = both(&leads("http"), &pods("http"));
+    insta::assert_snapshot!(says(super::items, &old, &both(&leads("web"), &pods("http"))), @"
+    know port-target Service/ns/s: port 80 leads to web of the pods where it led to http
+    ACT port-target-missing Service/ns/s: leads to port web of its pods, which none of them has (they have http): nothing answers there
+        -> correct targetPort or the name of the container's port in the values that make them
+    ");
+    assert!(
+        says(super::items, &old, &both(&leads("http"), &pods("web"))).contains("ACT port-target-missing Service/ns/s: leads to port http")
+    );
+    assert!(says(super::items, &pods("http"), &both(&leads("web"), &pods("http"))).contains("port-target-missing"), "a new one");
+    for fine in [both(&leads("8080"), &pods("web")), leads("web"), both(&leads("web").replace("app: a", "app: b"), &pods("http"))] {
+        assert!(!says(super::items, &old, &fine).contains("port-target-missing"), "{fine}");
+    }
+    let wrong = both(&leads("web"), &pods("http"));
+    assert!(!says(super::items, &wrong, &both(&leads("web"), &pods("h2"))).contains("missing"), "it was so before");
+}
+
+#[test]
 fn ways_in() {
     let old = "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: i, namespace: ns, annotations: {kubernetes.io/ingress.class: nginx}}\nspec: {rules: [{host: a.corp, http: {paths: [{path: /, backend: {serviceName: s, servicePort: 80}}]}}]}";
     let new = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i, namespace: ns}\nspec: {ingressClassName: nginx, rules: [{host: a.corp, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}]}}]}";
