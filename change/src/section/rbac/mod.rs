@@ -1,6 +1,7 @@
 //! Rights that grow, and webhooks that may refuse what others do.
 
 pub(crate) mod grant;
+mod pods;
 mod webhooks;
 mod words;
 
@@ -20,27 +21,29 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let before: Vec<Seen<'_>> = olds(context.objects).into_iter().chain(olds(context.hooks)).collect();
     let after: Vec<Seen<'_>> = news(context.objects).into_iter().chain(news(context.hooks)).collect();
     let (old, new) = (grant::held(&before), grant::held(&after));
+    let release = context.input.target.namespace.as_str();
     let mut grown: Vec<(Danger, Item)> = Vec::new();
     let nothing = Held::default();
     for (subject, held) in &new {
         let was = old.get(subject).unwrap_or(&nothing);
         for (scope, rights) in &held.rights {
             let fresh: Vec<&Right> = rights.iter().filter(|right| !was.holds(scope, right)).collect();
-            grown.extend(grow(subject, scope, held, &fresh, old.contains_key(subject)));
+            grown.extend(grow(&who(subject, release), subject, scope, held, &fresh, old.contains_key(subject)));
         }
     }
     grown.sort_by_key(|(danger, _)| *danger);
     let mut items: Vec<Item> = grown.into_iter().map(|(_, item)| item).collect();
     items.extend(webhooks::items(context));
     items.extend(accounts(context));
+    items.extend(pods::items(context, &new));
     items.extend(policies(&before, &after));
     items.extend(unbound(&before, &after, &new));
-    items.extend(shrunk(&old, &new));
+    items.extend(shrunk(&old, &new, release));
     finish(items)
 }
 
 /// What a subject may do now that it could not before: one claim for each danger.
-fn grow(subject: &Subject, scope: &Scope, held: &Held, fresh: &[&Right], known: bool) -> Vec<(Danger, Item)> {
+fn grow(name: &str, subject: &Subject, scope: &Scope, held: &Held, fresh: &[&Right], known: bool) -> Vec<(Danger, Item)> {
     let mut by_danger: BTreeMap<Danger, Vec<&Right>> = BTreeMap::new();
     for right in fresh {
         by_danger.entry(Danger::of(right)).or_default().push(right);
@@ -55,7 +58,7 @@ fn grow(subject: &Subject, scope: &Scope, held: &Held, fresh: &[&Right], known: 
             Danger::None => "rbac-grows",
         };
         let may = if known || subject.kind == "ClusterRole" { "may now" } else { "is new and may" };
-        let what = format!("{} {may} {} {}{}", who(subject), said(&phrases), place(scope), danger.said());
+        let what = format!("{name} {may} {} {}{}", said(&phrases), place(scope), danger.said());
         let is_everything = scope.is_none() && rights.iter().any(|right| right.is_everything());
         let to_anybody = words::is_anybody(subject) && danger != Danger::None;
         let weight = if is_everything || to_anybody { Weight::Act } else { Weight::Look };
@@ -101,7 +104,7 @@ fn unbound(before: &[Seen<'_>], after: &[Seen<'_>], held: &BTreeMap<Subject, Hel
 }
 
 /// What is taken away, counted.
-fn shrunk(old: &BTreeMap<Subject, Held>, new: &BTreeMap<Subject, Held>) -> Option<Item> {
+fn shrunk(old: &BTreeMap<Subject, Held>, new: &BTreeMap<Subject, Held>, release: &str) -> Option<Item> {
     let mut lines = Vec::new();
     let mut sum = 0;
     let nothing = Held::default();
@@ -111,7 +114,7 @@ fn shrunk(old: &BTreeMap<Subject, Held>, new: &BTreeMap<Subject, Held>) -> Optio
             let gone: Vec<&Right> = rights.iter().filter(|right| !is.holds(scope, right)).collect();
             if !gone.is_empty() {
                 sum += gone.len();
-                lines.push(format!("{} may no longer {} {}", who(subject), few(&phrases(&gone), 3), place(scope)));
+                lines.push(format!("{} may no longer {} {}", who(subject, release), few(&phrases(&gone), 3), place(scope)));
             }
         }
     }

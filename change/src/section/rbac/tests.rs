@@ -91,6 +91,9 @@ fn webhooks() {
     look webhook-failure-policy ValidatingWebhookConfiguration/w: rules.x goes from Ignore to Fail: when it does not answer, they are refused
     look webhook-rules ValidatingWebhookConfiguration/w: rules.x is now asked about CREATE and UPDATE of prometheusrules and alertmanagerconfigs (monitoring.coreos.com) where it was asked about CREATE and UPDATE of prometheusrules (monitoring.coreos.com)
     ");
+    let (bare, port) = (hook("Fail", "a"), hook("Fail", "a").replace("service: {name: s}", "service: {name: s, port: 443}"));
+    assert_eq!(says(super::items, &bare, &port), "", "443 is the default");
+    assert!(says(super::items, &bare, &port.replace("443", "8443")).contains("webhook-service"));
     insta::assert_snapshot!(says(super::items, "", &hook("Fail", "prometheusrules")), @"look webhook-added ValidatingWebhookConfiguration/w: is new and is asked about CREATE and UPDATE of prometheusrules (monitoring.coreos.com) (when it does not answer, they are refused)");
     assert_eq!(says(super::items, &hook("Fail", "a"), &hook("Fail", "a").replace("Zm9v", "YmFy")), "");
 }
@@ -124,4 +127,24 @@ fn the_whole_cluster_given_away_asks_for_a_decision() {
         assert!(said.starts_with(starts), "{said}");
         assert_eq!(says(super::items, &new, &new), "", "it was so before");
     }
+}
+
+#[test]
+fn accounts_of_other_namespaces_are_named_with_it() {
+    let new = [role("Role", &rule("''", "pods", "get")), bound("Role", "x").replace("name: x, namespace: ns", "name: x, namespace: other")];
+    let said = says(super::items, "", &new.join("\n---\n"));
+    assert!(said.starts_with("look rbac-grows Role/ns/op: x of namespace other is new and may get pods in namespace ns"), "{said}");
+}
+
+#[test]
+fn pods_that_run_as_another_account() {
+    let pods = |account: &str| {
+        let spec = format!("{{{account}containers: [{{name: c}}]}}");
+        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d, namespace: ns}}\nspec: {{template: {{spec: {spec}}}}}")
+    };
+    let rights = [role("Role", &rule("''", "pods", "get")), bound("Role", "sa")].join("\n---\n");
+    let with = |account: &str| [rights.clone(), pods(account)].join("\n---\n");
+    insta::assert_snapshot!(says(super::items, &with(""), &with("serviceAccountName: sa, ")), @"look account-changed Deployment/ns/d: its pods run as account sa where they ran as default, which may get pods in namespace ns");
+    insta::assert_snapshot!(says(super::items, &with("serviceAccountName: sa, "), &with("serviceAccountName: other, ")), @"look account-changed Deployment/ns/d: its pods run as account other where they ran as sa; this chart gives it no rights");
+    assert_eq!(says(super::items, &with(""), &with("serviceAccountName: default, ")), "");
 }

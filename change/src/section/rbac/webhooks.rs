@@ -75,12 +75,22 @@ fn webhooks(configuration: &Value) -> BTreeMap<String, Webhook> {
                 rules: and(&rules),
                 namespaces: some("namespaceSelector"),
                 objects: some("objectSelector"),
-                service: hook.get("clientConfig").and_then(|config| config.get("service")).cloned().unwrap_or(Value::Null),
+                service: service(hook),
                 timeout: hook.get("timeoutSeconds").and_then(Value::as_i64).unwrap_or(if beta { 30 } else { 10 }),
             },
         );
     }
     hooks
+}
+
+/// Which service answers, with what Kubernetes adds.
+fn service(hook: &Value) -> Value {
+    let mut service = hook.get("clientConfig").and_then(|config| config.get("service")).cloned().unwrap_or(Value::Null);
+    if let Value::Object(map) = &mut service {
+        map.retain(|_, value| !value.is_null());
+        map.entry("port").or_insert_with(|| Value::from(443));
+    }
+    service
 }
 
 /// `CREATE and UPDATE of prometheusrules`.

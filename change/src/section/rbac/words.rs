@@ -82,8 +82,8 @@ pub(super) fn is_anybody(subject: &Subject) -> bool {
     }
 }
 
-/// `ServiceAccount prometheus-operator`.
-pub(super) fn who(subject: &Subject) -> String {
+/// `prometheus-operator`, with its namespace where that is another than the one of the release.
+pub(super) fn who(subject: &Subject, release: &str) -> String {
     match subject.kind.as_str() {
         "ClusterRole" => format!("whoever has the role {}", subject.name),
         "Group" => match subject.name.as_str() {
@@ -94,7 +94,8 @@ pub(super) fn who(subject: &Subject) -> String {
         },
         "User" if subject.name == "system:anonymous" => "anybody, without logging in,".to_owned(),
         "User" => format!("user {}", subject.name),
-        _ => subject.name.clone(),
+        _ if subject.namespace == release || subject.namespace.is_empty() => subject.name.clone(),
+        _ => format!("{} of namespace {}", subject.name, subject.namespace),
     }
 }
 

@@ -1,0 +1,42 @@
+//! Pods that run as another account than before: they have its rights.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::super::Context;
+use super::super::read::{Seen, claim, few, pod_spec, text};
+use super::grant::{Held, Right, Subject};
+use super::words::{phrases, place};
+use crate::summary::{Item, Weight};
+
+/// Phrases of rights that a sentence holds.
+const PHRASES: usize = 2;
+
+pub(super) fn items(context: &Context<'_>, held: &BTreeMap<Subject, Held>) -> Vec<Item> {
+    let pairs = context.objects.pairs.iter().filter(|pair| pod_spec(&pair.old.value).is_some());
+    let moved = pairs.filter_map(|pair| {
+        let seen = Seen { object: &pair.object, rendered: pair.new };
+        let (was, is) = (account(&pair.old.value)?, account(&pair.new.value)?);
+        (was != is).then(|| {
+            let subject = Subject { kind: "ServiceAccount".to_owned(), namespace: seen.object.namespace.clone(), name: is.to_owned() };
+            let may = held.get(&subject).map_or_else(|| "; this chart gives it no rights".to_owned(), may);
+            claim("account-changed", Weight::Look, format!("its pods run as account {is} where they ran as {was}{may}"), &[seen])
+        })
+    });
+    moved.collect()
+}
+
+fn account(value: &Value) -> Option<&str> {
+    let spec = pod_spec(value)?;
+    let mut written = ["serviceAccountName", "serviceAccount"].into_iter().filter_map(|key| text(spec, &[key]));
+    Some(written.find(|name| !name.is_empty()).unwrap_or("default"))
+}
+
+fn may(held: &Held) -> String {
+    let said = held.rights.iter().map(|(scope, rights)| {
+        let rights: Vec<&Right> = rights.iter().collect();
+        format!("{} {}", few(&phrases(&rights), PHRASES), place(scope))
+    });
+    format!(", which may {}", said.collect::<Vec<_>>().join("; "))
+}
