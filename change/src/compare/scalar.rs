@@ -73,7 +73,7 @@ pub(crate) fn quantity(value: &Value) -> Option<f64> {
 }
 
 /// Reads `90s`, `1m30s`, `1d` as milliseconds.
-fn duration(value: &Value) -> Option<u64> {
+pub(crate) fn duration(value: &Value) -> Option<u64> {
     let mut rest = value.as_str()?.trim();
     if rest == "0" {
         return Some(0);

@@ -63,7 +63,7 @@ const CHANGES: [Change; 5] = [
         code: "for",
         weight: Weight::Look,
         said: "given another time to wait",
-        which: |pair| pair.old.wait != pair.new.wait || pair.old.keep != pair.new.keep,
+        which: |pair| !pair.old.waits_like(pair.new),
         line: |pair| format!("{}: {} to {}", pair.new.name, waits(pair.old), waits(pair.new)),
     },
     Change {

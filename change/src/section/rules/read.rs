@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::read::{Seen, entries, list, plain, text};
 use super::promql;
+use crate::compare::scalar::duration;
 
 /// Largest text in a ConfigMap that is read as rules or as a dashboard: the limit of a ConfigMap is 1 MiB.
 const LARGEST: usize = 1 << 20;
@@ -33,8 +34,18 @@ impl Rule<'_> {
 
     /// Whether it does the same, wherever it stands.
     pub(super) fn same(&self, other: &Self) -> bool {
-        self.normal == other.normal && self.wait == other.wait && self.keep == other.keep && self.labels == other.labels
+        self.normal == other.normal && self.waits_like(other) && self.labels == other.labels
     }
+
+    /// Whether it waits as long as the other, however that is written.
+    pub(super) fn waits_like(&self, other: &Self) -> bool {
+        same_time(&self.wait, &other.wait) && same_time(&self.keep, &other.keep)
+    }
+}
+
+fn same_time(one: &str, other: &str) -> bool {
+    let read = |text: &str| if text.is_empty() { Some(0) } else { duration(&Value::from(text)) };
+    one == other || matches!((read(one), read(other)), (Some(one), Some(other)) if one == other)
 }
 
 /// All rules of a render.

@@ -34,6 +34,7 @@ fn alerts() {
     look alerts-severity PrometheusRule/ns/r: 1 alert is of another severity: Down: critical to warning
     look alerts-for PrometheusRule/ns/r: 1 alert is given another time to wait: Down: 5m to 15m
     ");
+    assert_eq!(change(&down, &down.replace("5m", "300s")), "", "as long, written otherwise");
     insta::assert_snapshot!(change(&down, &down.replace("critical", "critical, team: x")), @"look alerts-labels PrometheusRule/ns/r: 1 alert is labelled otherwise: Down: no labels to team=x");
     assert_eq!(change(&down, &down.replace("up == 0", "up   ==0 # spelt otherwise")), "");
 }

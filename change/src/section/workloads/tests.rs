@@ -37,6 +37,13 @@ fn why_pods_restart() {
 }
 
 #[test]
+fn a_number_and_its_text_are_told_apart() {
+    let pods = |port: &str| workload("Deployment", "", &containers(&format!("{{name: a, livenessProbe: {{httpGet: {{port: {port}}}}}}}")));
+    let said = says(items, &pods("80"), &pods("'80'"));
+    assert!(said.contains(r#".port: 80 to "80""#), "{said}");
+}
+
+#[test]
 fn a_variable_that_no_longer_finds_the_one_that_it_names() {
     let pods = |env: &str| workload("Deployment", "", &containers(&format!("{{name: a, env: [{env}]}}")));
     let (a, b, c) = ("{name: A, value: '1'}", "{name: B, value: $(A)}", "{name: C, value: '1'}");

@@ -196,6 +196,7 @@ pub(super) fn lines<'c>(changes: impl Iterator<Item = &'c Change>) -> Vec<String
         let path = change.path_text();
         match (shown(&change.before), shown(&change.after)) {
             (Some(before), Some(_)) if change.before == change.after => format!("{path}: {before}, changed"),
+            (Some(_), Some(_)) if said_alike(change) => format!("{path}: {} to {}", as_json(&change.before), as_json(&change.after)),
             (Some(before), Some(after)) if before == after => format!("{path}: {}", further_on(change)),
             (Some(before), Some(after)) => format!("{path}: {before} to {after}"),
             (None, Some(after)) => format!("{path}: {after} is new"),
@@ -204,6 +205,16 @@ pub(super) fn lines<'c>(changes: impl Iterator<Item = &'c Change>) -> Vec<String
         }
     };
     changes.take(MOST_LINES).map(line).collect()
+}
+
+/// Whether a number or boolean becomes the text that reads like it, or the other way round.
+fn said_alike(change: &Change) -> bool {
+    change.before.as_ref().map(plain) == change.after.as_ref().map(plain)
+}
+
+/// With the quotes of a text.
+fn as_json(value: &Option<Value>) -> String {
+    value.as_ref().map(|value| clean(&value.to_string(), SHOWN)).unwrap_or_default()
 }
 
 /// What differs in two long texts that begin alike.
