@@ -78,7 +78,21 @@ fn collect(value: &Value, secret: bool, out: &mut Vec<(String, bool)>) {
             let long = forms.filter(|form| form.len() >= SHORTEST);
             out.extend(long.map(|form| (form.to_owned(), secret)));
         }
-        _ => {}
+        // Other numbers stay: a message about a port without the port helps nobody.
+        Value::Number(number) if secret => {
+            let forms = [number.to_string(), exponent(number.as_f64())];
+            out.extend(forms.into_iter().filter(|form| form.len() >= SHORTEST).map(|form| (form, true)));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// A number as Go prints it from a million on, for helm reads every number as a fraction: `1.2345678e+07`.
+fn exponent(number: Option<f64>) -> String {
+    let text = number.map(|number| format!("{number:e}")).unwrap_or_default();
+    match text.split_once('e').and_then(|(digits, power)| Some((digits, power.parse::<i32>().ok()?))) {
+        Some((digits, power)) => format!("{digits}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs()),
+        None => String::new(),
     }
 }
 
@@ -148,6 +162,14 @@ mod tests {
         let failed = "Error: execution error at (s/templates/x.yaml:1:3): was SUPERSECRET3, templates, \"first line\\nsecond \\\"line\\\"\", \
                       second \"line\" and 12345";
         let words = "execution error at (s/templates/x.yaml:1:3): was (value), (value), \"(value)\", (value) and 12345".to_owned();
+        assert_eq!(read(failed, "s", &given), Refusal::Render(Some("s/templates/x.yaml:1:3".into()), words));
+    }
+
+    #[test]
+    fn numbers_that_are_secrets_are_not_repeated() {
+        let given = json!({"db": {"password": 12_345_678, "port": 54_321}, "token": -0.000_012_5, "pin": {"secret": [1234, 7]}});
+        let failed = "Error: execution error at (s/templates/x.yaml:1:3): no 12345678, 1.2345678e+07, -1.25e-05, 1234, 7 on 54321";
+        let words = "execution error at (s/templates/x.yaml:1:3): no (secret), (secret), (secret), (secret), 7 on 54321".to_owned();
         assert_eq!(read(failed, "s", &given), Refusal::Render(Some("s/templates/x.yaml:1:3".into()), words));
     }
 
