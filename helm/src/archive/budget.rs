@@ -22,11 +22,14 @@ pub struct Limits {
     pub path: usize,
     /// Charts within charts, the outermost not counted.
     pub depth: usize,
+    /// Charts in all, each counted once for every place of its values: a chart with ten aliases is ten.
+    pub charts: usize,
 }
 
 impl Limits {
     /// What the coordinator and the agents hold to. 20 MiB and 10,000 files are five times the largest public chart
-    /// that was looked at; 5 MiB for a file and 100 MiB in all are Helm's own limits.
+    /// that was looked at; 5 MiB for a file and 100 MiB in all are Helm's own limits. 1,000 charts are 25 times what the
+    /// largest public charts have in them.
     pub const DEFAULT: Limits = Limits {
         compressed: 20 << 20,
         expanded: 100 << 20,
@@ -36,6 +39,7 @@ impl Limits {
         file: 5 << 20,
         path: 1024,
         depth: 4,
+        charts: 1_000,
     };
 }
 

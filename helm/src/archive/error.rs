@@ -209,6 +209,18 @@ pub enum ArchiveError {
         /// Levels allowed.
         limit: usize,
     },
+    /// More charts within charts than allowed, each counted once for every alias.
+    #[error("chart archive has more than {limit} charts in it, each counted once for every alias: take dependencies or aliases out")]
+    TooManyCharts {
+        /// Charts allowed.
+        limit: usize,
+    },
+    /// The charts within charts hold more than allowed, each counted once for every alias.
+    #[error("the charts in the archive hold more than {limit} bytes, each counted once for every alias: take dependencies or aliases out")]
+    AliasesTooLarge {
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// `values.schema.json` is not one that is allowed here.
     #[error("{path:?} is refused")]
     Schema {

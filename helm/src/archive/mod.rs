@@ -68,6 +68,7 @@ impl ChartArchive {
             return Err(ArchiveError::NameMismatch { folder: unpacked.top, name: metadata.name });
         }
         let subcharts = tree::subcharts(&unpacked.files, &metadata, &at, 1, &mut budget)?;
+        tree::unfolded(&unpacked.files, &metadata, &subcharts).keeps(limits)?;
         Ok(Self {
             metadata,
             digest: digest_hex(bytes),

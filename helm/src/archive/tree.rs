@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::budget::Budget;
+use super::budget::{Budget, Limits};
 use super::unpack::{self, Files};
 use super::{ArchiveError, ChartMetadata, Dependency};
 
@@ -203,6 +203,49 @@ fn declared<'a>(metadata: &'a ChartMetadata, sub: &Subchart) -> Vec<&'a Dependen
     metadata.dependencies.iter().filter(|d| d.name == sub.metadata.name).collect()
 }
 
+/// Keys under which the values of a chart stand in those of the chart around it.
+fn places<'a>(metadata: &'a ChartMetadata, sub: &'a Subchart) -> BTreeSet<&'a str> {
+    let mut keys: BTreeSet<&str> = declared(metadata, sub).iter().map(|d| d.values_key()).collect();
+    if keys.is_empty() {
+        keys.insert(&sub.metadata.name);
+    }
+    keys
+}
+
+/// A chart and all in it, each as often as there are places for its values. Whoever walks the charts by their values walks this.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Unfolded {
+    charts: usize,
+    bytes: u64,
+}
+
+impl Unfolded {
+    /// Aliases must gain nothing that files do not have: they multiply with each level, and Chart.yaml costs 30 bytes for one.
+    pub(super) fn keeps(self, limits: Limits) -> Result<(), ArchiveError> {
+        if self.charts > limits.charts {
+            return Err(ArchiveError::TooManyCharts { limit: limits.charts });
+        }
+        if self.bytes > limits.expanded {
+            return Err(ArchiveError::AliasesTooLarge { limit: limits.expanded });
+        }
+        Ok(())
+    }
+}
+
+/// Sums up without walking them: by then it would be too late.
+pub(super) fn unfolded(files: &Files, metadata: &ChartMetadata, subcharts: &[Subchart]) -> Unfolded {
+    // Charts in folders are among the files of those around them, and count for themselves.
+    let own = files.iter().filter(|(path, _)| !path.starts_with("charts/")).map(|(_, data)| data.len() as u64).sum();
+    subcharts.iter().fold(Unfolded { charts: 1, bytes: own }, |all, sub| {
+        let below = unfolded(&sub.files, &sub.metadata, &sub.subcharts);
+        places(metadata, sub).into_iter().fold(all, |all, key| Unfolded {
+            charts: all.charts.saturating_add(below.charts),
+            // The key is written down once for each chart below it.
+            bytes: all.bytes.saturating_add(below.bytes).saturating_add((key.len() as u64).saturating_mul(below.charts as u64)),
+        })
+    })
+}
+
 /// Helm's rule: tags first (any true wins over false, none said means on), then the first condition that is a boolean.
 fn enabled(dependency: &Dependency, values: &Value) -> bool {
     let tags = values.get("tags");
@@ -228,12 +271,7 @@ fn collect_schemas(files: &Files, metadata: &ChartMetadata, subcharts: &[Subchar
         out.push(ChartSchema { keys: keys.clone(), data: Arc::clone(data) });
     }
     for sub in subcharts {
-        let declared = declared(metadata, sub);
-        let mut names: BTreeSet<&str> = declared.iter().map(|d| d.values_key()).collect();
-        if names.is_empty() {
-            names.insert(&sub.metadata.name);
-        }
-        for name in names {
+        for name in places(metadata, sub) {
             keys.push(name.to_owned());
             collect_schemas(&sub.files, &sub.metadata, &sub.subcharts, keys, out);
             keys.pop();

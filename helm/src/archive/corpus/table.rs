@@ -310,7 +310,28 @@ fn nested() -> Vec<Case> {
         "a folder in charts/ that is named like an archive", good().file("beacon/charts/a.tgz/Chart.yaml", b"name: a\nversion: 1.0.0\n") => "NoChartYaml";
         "archives six deep", vendored(packed) => "Nested > Nested > Nested > Nested > TooDeep";
         "folders five deep", folders => "TooDeep";
+        "a chart under 999 aliases", aliased("a", &[999], b"") => "read";
+        "a chart under 1,000 aliases", aliased("a", &[1_000], b"") => "TooManyCharts";
+        "30 aliases in each of four levels", aliased("a", &[30; 4], b"") => "TooManyCharts";
+        "a chart of 1 MiB under 101 aliases", stored(aliased("a", &[101], &Chance(1).bytes(1 << 20))) => "AliasesTooLarge";
+        "an alias of 700 KB around 200 others", stored(aliased(&"a".repeat(700_000), &[1, 200], b"")) => "AliasesTooLarge";
     }
+}
+
+/// Charts in each other, each under so many aliases, and a file in the innermost.
+fn aliased(first: &str, levels: &[usize], file: &[u8]) -> Tar {
+    let list = |level: usize| {
+        let alias = if level == 0 { first } else { "a" };
+        let count = levels.get(level).copied().unwrap_or_default();
+        format!("dependencies:\n{}", (0..count).map(|n| format!("- {{name: mast, alias: {alias}{n}}}\n")).collect::<String>())
+    };
+    let mut path = "beacon".to_owned();
+    let mut tar = Tar::of(&format!("{CHART_YAML}{}", list(0)));
+    for level in 1..=levels.len() {
+        path += "/charts/mast";
+        tar = tar.file(&format!("{path}/Chart.yaml"), format!("name: mast\nversion: 1.0.0\n{}", list(level)).as_bytes());
+    }
+    tar.file(&format!("{path}/noise"), file)
 }
 
 fn schemas() -> Vec<Case> {
