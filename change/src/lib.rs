@@ -14,5 +14,6 @@ mod summarise;
 pub mod summary;
 mod table;
 mod verdict;
+pub mod yaml;
 
 pub use summarise::summarise;

@@ -2,6 +2,7 @@
 
 use crate::error::{Failure, Result};
 use crate::exit::Exit;
+use groundswell_change::yaml::what_is_wrong;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -144,8 +145,8 @@ pub(crate) fn read_file(env: impl Fn(&str) -> Option<String>) -> Result<File> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
         Err(error) => return Err(Failure::error(format!("cannot read {}", path.display()), error, "")),
     };
-    let mut file: File =
-        serde_saphyr::from_str(&text).map_err(|error| Failure::error(format!("{} cannot be read", path.display()), error, ""))?;
+    let mut file: File = serde_saphyr::from_str(&text)
+        .map_err(|error| Failure::error(format!("{} cannot be read", path.display()), what_is_wrong(&error), ""))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     for context in file.contexts.values_mut() {
         for path in [&mut context.token_file, &mut context.ca_file].into_iter().flatten() {
@@ -208,6 +209,14 @@ mod tests {
         assert!(read_limited(file.path()).is_err());
         std::fs::write(file.path(), [0xff, 0xfe]).unwrap();
         assert!(read_limited(file.path()).unwrap_err().errors[0].what.contains("is no text"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_to_its_author() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "contexts: {}\ncontexts: {}\n").unwrap();
+        let refused = read_file(|name| (name == "GROUNDSWELL_CONFIG").then(|| file.path().display().to_string())).unwrap_err();
+        assert_eq!(refused.errors[0].why, "line 2, column 1: the key \"contexts\" is written twice");
     }
 
     fn file() -> File {

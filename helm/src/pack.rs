@@ -125,7 +125,7 @@ fn chart_name(yaml: &[u8]) -> Result<String, ArchiveError> {
     let path = "Chart.yaml".to_owned();
     let text = String::from_utf8_lossy(yaml);
     let named: Named = serde_saphyr::from_str(text.trim_start_matches('\u{feff}'))
-        .map_err(|e| ArchiveError::Metadata { path: path.clone(), reason: e.to_string() })?;
+        .map_err(|e| ArchiveError::Metadata { path: path.clone(), reason: crate::values::what_is_wrong(&e) })?;
     if crate::archive::valid_chart_name(&named.name) { Ok(named.name) } else { Err(ArchiveError::BadName { path, name: named.name }) }
 }
 

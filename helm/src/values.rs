@@ -33,6 +33,9 @@ pub(crate) use scalar::flow;
 pub use set::{SetError, set};
 pub use tree::{Position, YamlError};
 
+/// A YAML reader's error in words for people.
+pub use groundswell_change::yaml::what_is_wrong;
+
 /// Largest values text, in bytes. A Secret holds 1 MiB at most and the release record with its values lives in one, so
 /// a longer text could never be installed.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;

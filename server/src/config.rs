@@ -194,7 +194,8 @@ fn read(path: &Path) -> Result<File, ConfigError> {
     if text.trim().is_empty() {
         return Ok(File::default());
     }
-    serde_saphyr::from_str(&text).map_err(|error| ConfigError::Parse { path: path.into(), why: error.to_string() })
+    serde_saphyr::from_str(&text)
+        .map_err(|error| ConfigError::Parse { path: path.into(), why: groundswell_helm::values::what_is_wrong(&error) })
 }
 
 fn address(what: &'static str, flag: Option<SocketAddr>, file: Option<String>, port: u16) -> Result<SocketAddr, ConfigError> {

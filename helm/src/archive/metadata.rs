@@ -165,7 +165,7 @@ fn yaml<T: serde::de::DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, A
     let text = text.trim_start_matches('\u{feff}');
     // Helm's limit for aliases first: the parser below would unfold a quarter of a million nodes before it stops, and that takes seconds.
     crate::values::parse("", text).map_err(|e| refuse(first_line(e.to_string().trim_start_matches(':'))))?;
-    serde_saphyr::from_str(text).map_err(|e| refuse(first_line(&e.to_string())))
+    serde_saphyr::from_str(text).map_err(|e| refuse(crate::values::what_is_wrong(&e)))
 }
 
 /// The parser quotes the text below its first line, and with it what a chart wants a terminal to do.

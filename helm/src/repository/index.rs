@@ -64,7 +64,7 @@ pub(super) fn read(bytes: &[u8], name: &str, url: &str, limits: &Limits) -> Resu
         with_snippet: false,
     };
     let found = serde_saphyr::with_deserializer_from_str_with_options(text, options, |reader| seed.deserialize(reader));
-    found.map_err(|error| wrong(short(&error.to_string())))?.ok_or_else(|| wrong("it has no entries".to_owned()))
+    found.map_err(|error| wrong(short(&crate::values::what_is_wrong(&error))))?.ok_or_else(|| wrong("it has no entries".to_owned()))
 }
 
 /// What is often there in place of an index or archive.

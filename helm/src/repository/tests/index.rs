@@ -25,7 +25,7 @@ fn what_is_no_index_is_said() {
         ("<?xml version='1.0'?><Error/>", "XML"),
         ("", "empty"),
         ("apiVersion: v1\n", "no entries"),
-        ("just a text", "expected mapping"),
+        ("just a text", "a map of fields is expected"),
         ("entries: [a", ""),
         ("a: \u{0}", ""),
     ] {
