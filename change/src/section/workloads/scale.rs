@@ -3,14 +3,17 @@
 use serde_json::Value;
 
 use super::super::Context;
-use super::super::read::{Seen, at, claim, news, text};
+use super::super::read::{Seen, at, claim, news, plain, text};
 use super::{is_workload, new_of, operated, template};
-use crate::compare::Pair;
+use crate::compare::scaled::scaled_by;
+use crate::compare::{Pair, Single};
 use crate::summary::{Item, Weight};
 
 pub(super) fn items(context: &Context<'_>, pair: &Pair<'_>) -> Vec<Item> {
-    let mut items = replicas(pair);
-    items.extend(scaled(context, pair));
+    let mut items = match scaler(context, pair) {
+        Some(scaler) => scaled(pair, &scaler).into_iter().collect(),
+        None => replicas(pair),
+    };
     items.extend(strategy(pair));
     items
 }
@@ -22,6 +25,10 @@ pub(super) fn replicas(pair: &Pair<'_>) -> Vec<Item> {
     }
     let count = |value: &Value| at(value, &["spec", "replicas"]).map_or(Some(1), Value::as_u64);
     let (Some(was), Some(is)) = (count(&pair.old.value), count(&pair.new.value)) else { return Vec::new() };
+    // Written or not, where an autoscaler writes it too.
+    if was == is {
+        return Vec::new();
+    }
     let weight = match is {
         0 => Weight::Act,
         _ if is < was => Weight::Look,
@@ -35,26 +42,64 @@ pub(super) fn replicas(pair: &Pair<'_>) -> Vec<Item> {
     )]
 }
 
-/// A number in the manifest that an autoscaler writes too.
-fn scaled(context: &Context<'_>, pair: &Pair<'_>) -> Option<Item> {
-    let written = at(&pair.new.value, &["spec", "replicas"])?;
-    let of = |hpa: &Seen<'_>| {
-        hpa.kind() == "HorizontalPodAutoscaler"
-            && hpa.object.namespace == pair.object.namespace
-            && text(hpa.value(), &["spec", "scaleTargetRef", "kind"]) == Some(&pair.object.kind)
-            && text(hpa.value(), &["spec", "scaleTargetRef", "name"]) == Some(&pair.object.name)
+/// What scales a workload.
+struct Scaler<'c> {
+    seen: Seen<'c>,
+    comes: bool,
+    goes: bool,
+}
+
+/// The autoscaler of the workload: that of the new render, or the one that goes.
+fn scaler<'c>(context: &'c Context<'_>, pair: &Pair<'_>) -> Option<Scaler<'c>> {
+    let of = |seen: &Seen<'_>| {
+        seen.object.namespace == pair.object.namespace
+            && scaled_by(seen.value()) == Some((pair.object.kind.as_str(), pair.object.name.as_str()))
     };
-    let hpa = news(context.objects).into_iter().find(of)?;
-    let arrived = context.objects.added.iter().any(|added| &added.object == hpa.object);
+    let has = |singles: &[Single<'_>], object| singles.iter().any(|single| &single.object == object);
+    if let Some(seen) = news(context.objects).into_iter().find(of) {
+        return Some(Scaler { comes: has(&context.objects.added, seen.object), goes: false, seen });
+    }
+    let gone = context.objects.removed.iter().map(|one| Seen { object: &one.object, rendered: one.rendered });
+    gone.into_iter().find(of).map(|seen| Scaler { seen, comes: false, goes: true })
+}
+
+/// A number in the manifest that an autoscaler writes too. Helm lays the manifest over what is there, so a number that is written holds
+/// from each upgrade on until the autoscaler writes its own, and one that is written no more becomes 1, the server's default.
+fn scaled(pair: &Pair<'_>, scaler: &Scaler<'_>) -> Option<Item> {
+    let field = |value: &Value| at(value, &["spec", "replicas"]).filter(|number| !number.is_null()).cloned();
+    let (was, is) = (field(&pair.old.value), field(&pair.new.value));
     let changed = pair.changes.iter().any(|change| change.under(&["spec", "replicas"]));
-    (arrived || changed).then(|| {
-        let what = format!(
-            "says replicas: {written} while {} {} scales it: each upgrade that changes the number sets it back",
-            hpa.kind(),
-            hpa.object.name
-        );
-        claim("replicas-and-autoscaler", Weight::Look, what, &[new_of(pair)])
-    })
+    let by = format!("{} {}", scaler.seen.kind(), scaler.seen.object.name);
+    let number = is.as_ref().map_or_else(|| "1".to_owned(), plain);
+    let pods = if number == "1" { "1 pod".to_owned() } else { format!("{number} pods") };
+    let upgrade = match &is {
+        Some(_) => format!("each upgrade sets it to {pods}"),
+        None => format!("replicas: {} is written no more, and this upgrade sets it to {pods}", was.as_ref().map(plain).unwrap_or_default()),
+    };
+    let (weight, what) = match (&is, changed) {
+        (Some(_), true) if scaler.goes => (
+            Weight::Act,
+            format!("goes to {pods}, however many {by} has made of it: its autoscaler goes, and replicas: {number} is written"),
+        ),
+        (_, true) => (Weight::Act, format!("{upgrade}, however many {by} has made of it, until that scales it again")),
+        (Some(_), false) if scaler.comes => {
+            (Weight::Look, format!("says replicas: {number} while {by} is to scale it: {upgrade}, until that scales it again"))
+        }
+        _ => return None,
+    };
+    let object = &pair.object;
+    let group = if object.group.is_empty() { String::new() } else { format!(".{}", object.group) };
+    let look = format!(
+        "kubectl get {}{group} {} --namespace {} -o jsonpath={{.spec.replicas}}",
+        object.kind.to_ascii_lowercase(),
+        object.name,
+        object.namespace
+    );
+    let next = match &is {
+        Some(_) => format!("leave replicas out by your values where the chart can, or set the number that runs: {look}"),
+        None => format!("set the number that runs by your values where the chart can, or choose an hour in which {pods} is enough: {look}"),
+    };
+    Some(claim("replicas-and-autoscaler", weight, what, &[new_of(pair)]).field("spec.replicas", was, is).next(next))
 }
 
 fn strategy(pair: &Pair<'_>) -> Option<Item> {

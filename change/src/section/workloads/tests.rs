@@ -208,6 +208,35 @@ fn pods_of_an_operator() {
 }
 
 #[test]
+fn a_number_that_an_autoscaler_writes_too_is_no_default() {
+    let pods = |spec: &str| workload("Deployment", spec, &containers("{name: a}"));
+    let hpa = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec: {scaleTargetRef: {kind: Deployment, name: x}}";
+    let keda = "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: k}\nspec: {scaleTargetRef: {name: x}}";
+    let with = |spec: &str, scaler: &str| [&pods(spec), scaler].join("\n---\n");
+    insta::assert_snapshot!(says(items, &with("", hpa), &with("replicas: 1,", hpa)), @r"
+    ACT replicas-and-autoscaler Deployment/ns/x: each upgrade sets it to 1 pod, however many HorizontalPodAutoscaler h has made of it, until that scales it again
+        -> leave replicas out by your values where the chart can, or set the number that runs: kubectl get deployment.apps x --namespace ns -o jsonpath={.spec.replicas}
+    ");
+    insta::assert_snapshot!(says(items, &with("replicas: 1,", keda), &with("", keda)), @r"
+    ACT replicas-and-autoscaler Deployment/ns/x: replicas: 1 is written no more, and this upgrade sets it to 1 pod, however many ScaledObject k has made of it, until that scales it again
+        -> set the number that runs by your values where the chart can, or choose an hour in which 1 pod is enough: kubectl get deployment.apps x --namespace ns -o jsonpath={.spec.replicas}
+    ");
+    let off = says(items, &with("", hpa), &pods("replicas: 1,"));
+    assert!(off.contains("ACT replicas-and-autoscaler Deployment/ns/x: goes to 1 pod, however many HorizontalPodAutoscaler h"), "{off}");
+    assert_eq!(says(items, &with("", hpa), &with("", hpa)), "");
+    assert_eq!(
+        says(items, &with("", hpa).replace("name: x}", "name: y}"), &with("replicas: 1,", hpa).replace("name: x}", "name: y}")),
+        "",
+        "another one"
+    );
+    assert_eq!(says(items, &pods(""), &pods("replicas: 1,")), "", "nobody else scales it");
+    assert!(
+        says(items, &with("replicas: 2,", hpa), &with("replicas: 3,", hpa))
+            .starts_with("ACT replicas-and-autoscaler Deployment/ns/x: each upgrade sets it to 3 pods")
+    );
+}
+
+#[test]
 fn numbers_that_two_write_and_budgets_that_let_nobody_go() {
     let with_labels = workload("Deployment", "replicas: 2,", "{metadata: {labels: {a: b}}, spec: {containers: []}}");
     let hpa = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec: {scaleTargetRef: {kind: Deployment, name: x}}";
