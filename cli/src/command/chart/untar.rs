@@ -28,7 +28,7 @@ pub(crate) struct Replaced {
     pub(crate) folder: String,
     /// Name and version of the chart that was there.
     pub(crate) replaced: Option<String>,
-    /// Files that were carried over.
+    /// Files that were carried over, and empty folders with a slash at their end.
     pub(crate) kept: Vec<String>,
     /// Of those, what the new chart has too: its own is not there.
     pub(crate) shadowed: Vec<String>,
@@ -77,7 +77,11 @@ fn line(group: &Group) -> String {
         Local::Edited => "edited",
         Local::Deleted => "deleted",
     };
-    let files = if group.files > 1 { format!(", {} files", group.files) } else { String::new() };
+    let files = match group.files {
+        0 => ", no file in it".to_owned(),
+        1 => String::new(),
+        files => format!(", {files} files"),
+    };
     format!("{} ({kind}{files})", clean(&group.path))
 }
 
@@ -109,7 +113,7 @@ pub(crate) async fn replace(wish: &Wish<'_>, pulled: &Pulled, fetching: &Fetchin
     Ok(Replaced {
         folder: wish.folder.display().to_string(),
         replaced: before(&standing),
-        kept: plan.carried.into_iter().collect(),
+        kept: plan.carried.into_iter().chain(plan.folders.iter().map(|path| format!("{path}/"))).collect(),
         shadowed: plan.shadowed.into_iter().collect(),
         kept_away: plan.absent.into_iter().collect(),
         left_out: plan.left_out.into_iter().collect(),

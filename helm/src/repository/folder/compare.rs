@@ -17,15 +17,17 @@ pub enum Local {
     Deleted,
 }
 
-/// A file that would be lost.
+/// A file or an empty folder that would be lost.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LocalChange {
     /// Path in the folder.
     pub path: String,
     /// How it differs.
     pub kind: Local,
-    /// The outermost folder above it of which everything is added.
+    /// The outermost folder above it of which everything is added; of an empty folder perhaps itself.
     pub under: Option<String>,
+    /// Whether it is a file, and not an empty folder.
+    pub file: bool,
 }
 
 /// Changes as a person wants to read them: a folder that somebody put there is one thing.
@@ -35,7 +37,7 @@ pub struct Group {
     pub path: String,
     /// How it differs.
     pub kind: Local,
-    /// How many files that are.
+    /// How many files that are; none in a folder that holds nothing but folders.
     pub files: usize,
 }
 
@@ -48,18 +50,22 @@ pub fn local_changes(tree: &Tree, baseline: Option<&BTreeMap<String, String>>, n
     let known: BTreeSet<&str> = baseline.keys().chain(new.keys()).flat_map(|path| folders(path)).collect();
     let mut changes = Vec::new();
     for (path, node) in tree {
-        let as_before = matches!(node, Node::File(hash) if baseline.get(path) == Some(hash));
-        let as_new = matches!(node, Node::File(hash) if new.get(path).is_some_and(|data| digest_hex(data) == *hash));
-        if as_before || as_new {
+        let of_a_chart = match node {
+            Node::File(hash) => baseline.get(path) == Some(hash) || new.get(path).is_some_and(|data| digest_hex(data) == *hash),
+            // Somebody deleted what was in it, which is listed itself where it is a loss.
+            Node::Folder => known.contains(path.as_str()),
+            Node::Link | Node::Special => false,
+        };
+        if of_a_chart {
             continue;
         }
-        let kind = if baseline.contains_key(path) { Local::Edited } else { Local::Added };
-        let under = folders(path).find(|folder| kind == Local::Added && !known.contains(folder)).map(str::to_owned);
-        changes.push(LocalChange { path: path.clone(), kind, under });
+        let (kind, file) = (if baseline.contains_key(path) { Local::Edited } else { Local::Added }, *node != Node::Folder);
+        let under = folders(path).chain((!file).then_some(path.as_str())).find(|folder| kind == Local::Added && !known.contains(folder));
+        changes.push(LocalChange { path: path.clone(), kind, under: under.map(str::to_owned), file });
     }
     // What the new archive does not have either is gone with everybody's consent.
     for path in baseline.keys().filter(|path| !tree.contains_key(*path) && new.contains_key(*path)) {
-        changes.push(LocalChange { path: path.clone(), kind: Local::Deleted, under: None });
+        changes.push(LocalChange { path: path.clone(), kind: Local::Deleted, under: None, file: true });
     }
     changes.sort();
     changes
@@ -71,12 +77,12 @@ pub fn grouped(changes: &[LocalChange]) -> Vec<Group> {
     let mut groups: BTreeMap<(String, Local), usize> = BTreeMap::new();
     for change in changes {
         let path = change.under.as_ref().map_or_else(|| change.path.clone(), |folder| format!("{folder}/"));
-        *groups.entry((path, change.kind)).or_default() += 1;
+        *groups.entry((path, change.kind)).or_default() += usize::from(change.file);
     }
     groups.into_iter().map(|((path, kind), files)| Group { path, kind, files }).collect()
 }
 
 /// The folders above a path, the outermost first.
-fn folders(path: &str) -> impl Iterator<Item = &str> {
+pub(super) fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
 }

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 pub struct Plan {
     /// Files that are carried over.
     pub carried: BTreeSet<String>,
+    /// Empty folders that are carried over: git's own, for one, is none without them.
+    pub folders: BTreeSet<String>,
     /// Files of the new archive that stay away, because they were deleted.
     pub absent: BTreeSet<String>,
     /// Files of the new archive that stay away, because they lie in a folder that is carried over: a mixture of two versions of a
@@ -35,6 +37,7 @@ pub fn plan(tree: &Tree, changes: &[LocalChange], keep: &[String], new: &Files) 
             found = true;
             match node {
                 Node::File(_) => plan.carried.insert(file.clone()),
+                Node::Folder => plan.folders.insert(file.clone()),
                 Node::Link => return Err(refuse(format!("{file:?} is a symbolic link, which no chart can hold"))),
                 Node::Special => return Err(refuse(format!("{file:?} is neither file nor folder"))),
             };
@@ -52,8 +55,9 @@ pub fn plan(tree: &Tree, changes: &[LocalChange], keep: &[String], new: &Files) 
     let in_kept_folder = |file: &&String| folders.iter().any(|folder| *file != *folder && covers(folder, file));
     let elsewhere = |file: &&String| !plan.carried.contains(*file) && !plan.absent.contains(*file) && !is_record(file);
     plan.left_out = new.keys().filter(in_kept_folder).filter(elsewhere).cloned().collect();
-    for file in &plan.carried {
-        let stands = |other: &&String| *other != file && !plan.left_out.contains(*other);
+    for file in plan.carried.iter().chain(&plan.folders) {
+        let away = |other: &String| plan.left_out.contains(other) || plan.absent.contains(other);
+        let stands = |other: &&String| !away(other) && (*other != file || plan.folders.contains(file));
         let clash = new.keys().filter(stands).find(|other| covers(file, other) || covers(other, file));
         if let Some(clash) = clash {
             let reason = format!("the new chart has {clash:?}, and one of the two would have to be a folder");
@@ -72,7 +76,7 @@ pub fn plan(tree: &Tree, changes: &[LocalChange], keep: &[String], new: &Files) 
 /// Whether a path is a folder, or was one that somebody deleted.
 fn is_folder(tree: &Tree, changes: &[LocalChange], path: &str) -> bool {
     let deleted = changes.iter().filter(|change| change.kind == Local::Deleted).map(|change| &change.path);
-    tree.keys().chain(deleted).any(|file| file != path && covers(path, file))
+    tree.get(path) == Some(&Node::Folder) || tree.keys().chain(deleted).any(|file| file != path && covers(path, file))
 }
 
 fn covers(path: &str, file: &str) -> bool {

@@ -1,11 +1,13 @@
 //! Writing the new folder, and changing places with the old one.
 
+use super::compare::folders;
 use super::place::{Locked, Place};
 use super::tree::scan;
 use super::{FolderError, Plan, RECORD, Record, Standing, Tree, io, is_record};
 use crate::archive::Files;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -55,6 +57,11 @@ impl Locked {
             make_parent(&to)?;
             fs::copy(old.join(path), &to).map_err(io("cannot copy", &to))?;
         }
+        for path in &plan.folders {
+            let to = new.join(path);
+            fs::create_dir_all(&to).map_err(io("cannot make", &to))?;
+        }
+        carry_modes(&old, new, plan)?;
         let text = serde_json::to_vec_pretty(record).map_err(|error| std::io::Error::other(error.to_string()));
         write_new(&new.join(RECORD), &text.map_err(io("cannot write", new))?)?;
         match fs::metadata(&old) {
@@ -62,6 +69,18 @@ impl Locked {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Folders around what is carried over keep their modes: some are for their owner alone. The innermost come first, because one
+/// may forbid to go into it.
+fn carry_modes(old: &Path, new: &Path, plan: &Plan) -> Result<(), FolderError> {
+    let above = plan.carried.iter().chain(&plan.folders).flat_map(|path| folders(path));
+    let all: BTreeSet<&str> = above.chain(plan.folders.iter().map(String::as_str)).collect();
+    for path in all.into_iter().rev() {
+        let found = fs::metadata(old.join(path)).map_err(io("cannot look at", old.join(path)))?;
+        fs::set_permissions(new.join(path), found.permissions()).map_err(io("cannot set the mode of", new.join(path)))?;
+    }
+    Ok(())
 }
 
 /// Clears away what a pull that was killed left behind. Where the file system cannot swap, it may have been killed between two

@@ -1,23 +1,27 @@
 //! What is in a folder.
 
 use super::{FolderError, RECORD, io};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 /// Something in a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Node {
     /// A file, by the SHA-256 of its content.
     File(String),
+    /// A folder with nothing in it. All others are there by what is in them.
+    Folder,
     /// A symbolic link, which no chart has.
     Link,
     /// A device, pipe or socket.
     Special,
 }
 
-/// All that is in a folder, by path with `/`, without the record and without empty folders.
+/// All that is in a folder, by path with `/`, without the record.
 pub type Tree = BTreeMap<String, Node>;
 
 /// Twice what an archive may hold: whoever has more there means another folder.
@@ -40,7 +44,9 @@ pub(super) fn scan(folder: &Path) -> Result<Tree, FolderError> {
 
 fn walk(top: &Path, folder: &Path, below: &str, tree: &mut Tree, room: &mut Room) -> Result<(), FolderError> {
     let too_much = || FolderError::refused(top, "there is more in it than any chart has", "name the folder of one chart");
+    let mut empty = true;
     for entry in fs::read_dir(folder).map_err(io("cannot read", folder))? {
+        empty = false;
         let entry = entry.map_err(io("cannot read", folder))?;
         let path = entry.path();
         room.entries = room.entries.checked_sub(1).ok_or_else(too_much)?;
@@ -63,6 +69,9 @@ fn walk(top: &Path, folder: &Path, below: &str, tree: &mut Tree, room: &mut Room
             Node::Special
         };
         tree.insert(relative, node);
+    }
+    if empty && !below.is_empty() {
+        tree.insert(below.to_owned(), Node::Folder);
     }
     Ok(())
 }

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+#[path = "folder_kept.rs"]
+mod kept;
+
 /// A chart with these files, beside a Chart.yaml.
 fn archive(version: &str, files: &[(&str, &str)]) -> ChartArchive {
     let folder = tempfile::tempdir().unwrap();
