@@ -5,7 +5,9 @@
 //! has the grammar.
 
 mod at_hand;
+mod back;
 mod blocked;
+mod cluster;
 mod diffed;
 mod evidence;
 mod graph;
@@ -20,6 +22,7 @@ mod set;
 mod solve;
 
 pub use blocked::{Blocking, NoRoute};
+pub use cluster::{ClusterUpgrade, MinorStop, RemovedApi};
 pub use diffed::DiffClaim;
 pub use evidence::{Evidence, Seen, apply_evidence};
 pub use graph::Stand;
@@ -28,7 +31,7 @@ pub use lint::{Problem, lint};
 pub use proved::Ran;
 pub use read::{API_VERSION, Disabled, KIND, MAX_FILE_BYTES, RuleError, RuleFile, read};
 pub use rendered::seen;
-pub use route::{Chore, ClusterUpgrade, Finding, FindingCode, Hop, Reason, Route};
+pub use route::{Chore, Finding, FindingCode, Hop, Reason, Route};
 pub use rule::{Object, Origin, Place, Proof, Rule, Step};
 pub use set::{Chart, RuleSet, SHIPPED};
 pub use solve::{Question, solve};

@@ -176,7 +176,7 @@ fn judged(set: &RuleSet, evidence: &Evidence) -> (Vec<String>, bool, String) {
 pub(super) fn crosses(rule: &Rule, from: &Stand, to: &Stand) -> bool {
     let begins = if rule.from_chart == from.chart { takes(rule.from.as_ref(), &from.version) } else { rule.from_chart == to.chart };
     let ends = if rule.chart == to.chart { takes(rule.to.as_ref(), &to.version) } else { rule.chart == from.chart };
-    begins && ends
+    begins && ends && rule.before_kubernetes.is_none()
 }
 
 /// Whether a rule's object is the one that was seen. A selector may mean it: that the kind is the same has to do, together with the
@@ -202,6 +202,7 @@ fn missing(evidence: &Evidence, number: usize) -> Option<Rule> {
         must_stop_at: None,
         skip: None,
         needs_kubernetes: None,
+        before_kubernetes: None,
         before: Vec::new(),
         after: Vec::new(),
         no_way_back: None,

@@ -233,6 +233,15 @@ impl<'a> Graph<'a> {
         self.active().map(|(_, known)| known).filter(asks).map(|known| (known.rule, known.minors)).collect()
     }
 
+    /// The rules about an upgrade of the cluster while the release stands on a node, each with what the cluster comes to run.
+    pub(crate) fn cluster_rules(&self, node: usize) -> Vec<(&'a Rule, Minors)> {
+        let about = |known: &Known<'a>| {
+            let range = known.rule.before_kubernetes.as_ref().filter(|_| known.takes[node].to)?;
+            Some((known.rule, Minors::taken(range, self.cluster.as_ref())))
+        };
+        self.active().filter_map(|(_, known)| about(known)).collect()
+    }
+
     /// The suffix for which a rule takes no version that this cluster can ever run.
     pub(crate) fn refused_suffix(&self, rule: &Rule) -> Option<&str> {
         refused_suffix(rule.needs_kubernetes.as_ref()?, self.cluster.as_ref())
@@ -247,7 +256,8 @@ impl<'a> Graph<'a> {
             let ends = if known.chart < charts.1 && known.chart == charts.0 { known.edges.1 } else { known.takes[to].to };
             // A rule about another name is about exactly that step.
             let names = known.from_chart == known.chart || (known.from_chart, known.chart) == charts;
-            begins && ends && names
+            // What is done before the cluster is upgraded belongs to no hop.
+            begins && ends && names && known.rule.before_kubernetes.is_none()
         };
         self.active().filter(move |(_, known)| crosses(known)).map(|(index, known)| (index, known.rule))
     }
@@ -308,7 +318,7 @@ impl<'a> Graph<'a> {
 }
 
 /// Puts a key that gets a new name before the one that it lies in: afterwards it would have moved along to the wrong place.
-fn inner_first(chores: &mut Vec<(&Step, Vec<&Rule>)>) {
+fn inner_first(chores: &mut [(&Step, Vec<&Rule>)]) {
     let moves_along = |outer: &Step, inner: &Step| match (outer, inner) {
         (Step::RenameValue { from: outer, .. }, Step::RenameValue { from: inner, .. }) => {
             inner.strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('.'))

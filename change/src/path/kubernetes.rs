@@ -45,6 +45,15 @@ impl Minors {
         self.0 == 0
     }
 
+    pub(crate) fn has(self, minor: u64) -> bool {
+        minor < u64::from(MINORS) && self.0 & 1 << minor != 0
+    }
+
+    /// The lowest and the highest.
+    pub(crate) fn ends(self) -> Option<(u64, u64)> {
+        (!self.is_empty()).then(|| (u64::from(self.0.trailing_zeros()), u64::from(MINORS - 1 - self.0.leading_zeros())))
+    }
+
     /// What a cluster in one of these can be upgraded to while each minor on the way is one of `within`.
     pub(crate) fn reach(self, within: Self) -> Self {
         let mut reached = self.0 & within.0;
@@ -57,12 +66,9 @@ impl Minors {
 
     /// In words, where there is anything to say.
     pub(crate) fn range(self) -> Option<KubernetesRange> {
-        if self.is_empty() || self == Self::ALL {
-            return None;
-        }
-        let (lowest, highest) = (self.0.trailing_zeros(), MINORS - 1 - self.0.leading_zeros());
-        let minor = |number: u32| format!("1.{number}");
-        Some(KubernetesRange { from: (lowest > 0).then(|| minor(lowest)), to: (highest < MINORS - 1).then(|| minor(highest)) })
+        let (lowest, highest) = self.ends().filter(|_| self != Self::ALL)?;
+        let minor = |number: u64| format!("1.{number}");
+        Some(KubernetesRange { from: (lowest > 0).then(|| minor(lowest)), to: (highest + 1 < u64::from(MINORS)).then(|| minor(highest)) })
     }
 }
 

@@ -70,8 +70,11 @@ fn one(set: &RuleSet, rule: &Rule, chart_is_known: bool) -> Vec<Problem> {
     if rule.needs_kubernetes.is_some() && rule.to.is_none() {
         words.push("says `needsKubernetes` without `to`: of which versions?".to_owned());
     }
-    if rule.needs_kubernetes.as_ref().is_some_and(|range| Minors::taken(range, None).is_empty()) {
-        words.push("needs a Kubernetes that no version 1.x is".to_owned());
+    if [&rule.needs_kubernetes, &rule.before_kubernetes].into_iter().flatten().any(|range| Minors::taken(range, None).is_empty()) {
+        words.push("names a Kubernetes that no version 1.x is".to_owned());
+    }
+    if rule.before_kubernetes.is_some() {
+        words.extend(before_kubernetes(rule));
     }
     if rule.renames() && !set.charts.contains_key(&rule.from_chart) {
         words.push(format!("comes from a chart {:?} that no file is about", rule.from_chart));
@@ -82,6 +85,25 @@ fn one(set: &RuleSet, rule: &Rule, chart_is_known: bool) -> Vec<Problem> {
         words.push(format!("leads in a circle: {} goes on as {} already", rule.chart, rule.from_chart));
     }
     words.into_iter().map(|words| problem(rule, words)).collect()
+}
+
+/// What is wrong with a rule about an upgrade of the cluster.
+fn before_kubernetes(rule: &Rule) -> Option<String> {
+    if rule.to.is_none() || rule.before.is_empty() {
+        return Some("says `beforeKubernetes` without `to` and `before`: what is done, and at which versions?".to_owned());
+    }
+    let others = [
+        ("from", rule.from.is_some()),
+        ("fromChart", rule.renames()),
+        ("mustStopAt", rule.must_stop_at.is_some()),
+        ("skip", rule.skip.is_some()),
+        ("needsKubernetes", rule.needs_kubernetes.is_some()),
+        ("after", !rule.after.is_empty()),
+        ("noWayBack", rule.no_way_back.is_some()),
+        ("tests", !rule.tests.is_empty()),
+    ];
+    let said: Vec<&str> = others.into_iter().filter(|(_, said)| *said).map(|(field, _)| field).collect();
+    (!said.is_empty()).then(|| format!("says {} beside `beforeKubernetes`, which is about no hop; write two rules", said.join(", ")))
 }
 
 fn problem(rule: &Rule, words: String) -> Problem {
@@ -111,7 +133,12 @@ fn ranges(set: &RuleSet, rule: &Rule) -> Vec<String> {
     let steps = rule.from.is_some() || rule.to.is_some();
     let (begins, ends) = (within(&rule.from_chart, rule.from.as_ref()), within(&rule.chart, rule.to.as_ref()));
     let lowest = begins.first().zip(ends.last());
-    if steps && !rule.renames() && rule.needs_kubernetes.is_none() && lowest.is_none_or(|(from, to)| from >= to) {
+    if steps
+        && !rule.renames()
+        && rule.needs_kubernetes.is_none()
+        && rule.before_kubernetes.is_none()
+        && lowest.is_none_or(|(from, to)| from >= to)
+    {
         words.push("is about no step upwards: all of `from` lies above `to`".to_owned());
     }
     if let Some(range) = &rule.must_stop_at {

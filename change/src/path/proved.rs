@@ -26,9 +26,15 @@ impl Route {
         let (mut here, mut runs) = (&self.from, self.kubernetes.clone());
         let mut legs = Vec::with_capacity(self.hops.len());
         for hop in &self.hops {
-            let before = runs.clone();
-            if let Some(minor) = hop.cluster_upgrade.as_ref().and_then(|upgrade| upgrade.to.from.as_ref()) {
-                runs = Version::parse(&format!("{minor}.{NEWEST_PATCH}")).ok();
+            let mut before = runs.clone();
+            if let Some(upgrade) = &hop.cluster_upgrade {
+                // It is upgraded once more at each stop on the way, so its manifest is of the last one.
+                let last = upgrade.stops.iter().rev().find(|stop| stop.certain && stop.upgrade_again);
+                let other = |runs: &Version, on: &str| format!("1.{}", runs.minor()) != on;
+                if let Some((stop, _)) = last.zip(runs.as_ref()).filter(|(stop, runs)| other(runs, &stop.on)) {
+                    before = newest(&stop.on);
+                }
+                runs = upgrade.to.from.as_deref().map_or(runs, newest);
             }
             legs.push((here.clone(), hop.stand.clone(), Ran { before, at: runs.clone() }));
             here = &hop.stand;
@@ -60,9 +66,16 @@ impl Route {
         for hop in &mut self.hops {
             [&mut hop.before, &mut hop.after].into_iter().for_each(chores);
             [&mut hop.tests, &mut hop.no_way_back].into_iter().for_each(reasons);
+            hop.cluster_upgrade.iter_mut().flat_map(|upgrade| &mut upgrade.stops).for_each(|stop| chores(&mut stop.steps));
+            hop.going_back.iter_mut().for_each(|words| named(words, name));
         }
         self.findings.iter_mut().for_each(|finding| named(&mut finding.words, name));
     }
+}
+
+/// The newest patch of a minor.
+fn newest(minor: &str) -> Option<Version> {
+    Version::parse(&format!("{minor}.{NEWEST_PATCH}")).ok()
 }
 
 /// Replaces the word, and not a part of another one.
@@ -115,7 +128,8 @@ mod tests {
             .collect();
         let upgraded = route.hops.iter().position(|hop| hop.cluster_upgrade.is_some()).unwrap();
         assert!(runs[..upgraded].iter().all(|leg| leg.ends_with("1.22.4→1.22.4")), "{runs:?}");
-        assert!(runs[upgraded].ends_with(" 1.22.4→1.25.99"), "{runs:?}");
+        // At its last stop before 1.25 the release was upgraded once more.
+        assert!(runs[upgraded].ends_with(" 1.24.99→1.25.99"), "{runs:?}");
         assert!(runs[upgraded + 1..].iter().all(|leg| leg.ends_with("1.25.99→1.25.99")), "{runs:?}");
     }
 }

@@ -134,6 +134,8 @@ struct RuleDoc {
     #[serde(default)]
     needs_kubernetes: Option<Constraint>,
     #[serde(default)]
+    before_kubernetes: Option<Constraint>,
+    #[serde(default)]
     before: Few<Spanned<Step>, MAX_STEPS>,
     #[serde(default)]
     after: Few<Spanned<Step>, MAX_STEPS>,
@@ -259,6 +261,7 @@ impl Reader<'_> {
             must_stop_at: doc.must_stop_at,
             skip: doc.skip,
             needs_kubernetes: doc.needs_kubernetes,
+            before_kubernetes: doc.before_kubernetes,
             before: doc.before.0.into_iter().map(|step| step.value).collect(),
             after: doc.after.0.into_iter().map(|step| step.value).collect(),
             no_way_back: doc.no_way_back.map(|text| self.text(&text, "noWayBack")),

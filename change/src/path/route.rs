@@ -1,5 +1,7 @@
 //! A way, told with all reasons.
 
+use super::back::{going_back, way_back};
+use super::cluster::{ClusterUpgrade, cluster_upgrade};
 use super::graph::{Graph, Stand};
 use super::kubernetes::{KubernetesRange, Minors};
 use super::rule::{Origin, Proof, Rule, Step};
@@ -58,24 +60,12 @@ pub struct Hop {
     pub no_way_back: Vec<Reason>,
     /// How far back one can go once it is done: the oldest version of the way, the beginning of it at best.
     pub way_back_to: Stand,
+    /// What going back over this hop takes beside the rollback itself, in words; empty where nobody goes back over it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub going_back: Vec<String>,
     /// What the version bears as rules know it; none when there is no such rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<KubernetesRange>,
-}
-
-/// A cluster that must be upgraded, one minor after another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ClusterUpgrade {
-    /// Where the release stands meanwhile.
-    pub at: Stand,
-    /// What the cluster runs before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<KubernetesRange>,
-    /// What it must reach; all in here will do for what follows.
-    pub to: KubernetesRange,
-    /// The rules that ask for it.
-    pub why: Vec<Reason>,
 }
 
 /// Something to do by hand.
@@ -141,7 +131,7 @@ pub enum FindingCode {
 }
 
 impl Reason {
-    fn new(rule: &Rule, words: impl Into<String>) -> Self {
+    pub(crate) fn new(rule: &Rule, words: impl Into<String>) -> Self {
         Self {
             rule: rule.id.clone(),
             words: words.into(),
@@ -177,7 +167,7 @@ impl Route {
     /// All reasons that are given anywhere.
     fn reasons(&self) -> impl Iterator<Item = &Reason> {
         self.hops.iter().flat_map(|hop| {
-            let cluster = hop.cluster_upgrade.iter().flat_map(|upgrade| &upgrade.why);
+            let cluster = hop.cluster_upgrade.iter().flat_map(ClusterUpgrade::reasons);
             let chores = hop.before.iter().chain(&hop.after).flat_map(|chore| &chore.why);
             hop.why.iter().chain(cluster).chain(chores).chain(&hop.tests).chain(&hop.no_way_back)
         })
@@ -188,12 +178,18 @@ impl Route {
 pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &[Leg], cluster: Option<Minors>) -> Route {
     let runs = stretches(graph, way, cluster);
     let stand = |node: usize| graph.nodes[node].stand.clone();
+    // What the cluster runs before an upgrade is what the last hop was done on.
+    let upgrade = |index: usize, leg: &Leg, here: usize| {
+        let asked = || cluster_upgrade(graph, here, &way[index..], (runs[index], runs[index + 1]), index > 0);
+        leg.cluster_first.then(asked).flatten()
+    };
     let (mut hops, mut here, mut back, mut stood) = (Vec::with_capacity(way.len()), 0, 0, vec![0]);
     for (index, leg) in way.iter().enumerate() {
         let (limit, no_way_back) = way_back(graph, &stood, back, leg.node, runs[index + 1]);
         back = limit;
         stood.push(leg.node);
         let chores = graph.chores(here, leg.node);
+        let going_back = if back <= here { going_back(&chores, &graph.nodes[leg.node].stand) } else { Vec::new() };
         let target = &graph.nodes[leg.node].stand.version;
         let told = |list: Vec<(&Step, Vec<&Rule>)>| {
             let chore = |(step, rules): (&Step, Vec<&Rule>)| Chore {
@@ -207,13 +203,14 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
             number: index + 1,
             stand: stand(leg.node),
             why: way.get(index + 1).map(|next| why_not_further(graph, here, leg.node, next)).unwrap_or_default(),
-            cluster_upgrade: leg.cluster_first.then(|| cluster_upgrade(graph, here, &way[index..], runs[index], runs[index + 1])).flatten(),
+            cluster_upgrade: upgrade(index, leg, here),
             blockers: Vec::new(),
             before: told(chores.before),
             after: told(chores.after),
             tests: tests(graph, here, leg.node),
             no_way_back,
             way_back_to: stand(back),
+            going_back,
             kubernetes: graph.minors(leg.node).range(),
         });
         here = leg.node;
@@ -279,19 +276,6 @@ fn asked_to_stop(graph: &Graph<'_>, rule: &Rule) -> Vec<Reason> {
     }
 }
 
-/// An upgrade of the cluster before the first of these hops; it is for all of them, up to the next one.
-fn cluster_upgrade(graph: &Graph<'_>, here: usize, hops: &[Leg], before: Minors, after: Minors) -> Option<ClusterUpgrade> {
-    let stretch = hops.iter().enumerate().take_while(|(index, leg)| *index == 0 || !leg.cluster_first);
-    let mut why: Vec<Reason> = Vec::new();
-    let needs = |(_, bears): &(&Rule, Minors)| before.and(*bears) != before;
-    for (rule, _) in stretch.flat_map(|(_, leg)| graph.kubernetes_rules(leg.node)).filter(needs) {
-        if why.iter().all(|known| known.rule != rule.id) {
-            why.push(Reason::from(rule));
-        }
-    }
-    Some(ClusterUpgrade { at: graph.nodes[here].stand.clone(), from: before.range(), to: after.range()?, why })
-}
-
 fn tests(graph: &Graph<'_>, from: usize, to: usize) -> Vec<Reason> {
     let mut tests: Vec<Reason> = Vec::new();
     for (_, rule) in graph.crossed(from, to) {
@@ -302,22 +286,6 @@ fn tests(graph: &Graph<'_>, from: usize, to: usize) -> Vec<Reason> {
         }
     }
     tests
-}
-
-/// The oldest version that one can go back to from a node, and the rules that forbid the one before it. A way back is one rollback to
-/// any version that was stood on, so the rules are asked of each of them, and whether it bears what the cluster runs by now. What
-/// was lost once stays lost. `runs` is what the cluster runs now.
-fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: usize, runs: Minors) -> (usize, Vec<Reason>) {
-    let forbids = |from: usize| -> Vec<Reason> {
-        let lost = |(_, rule): (usize, &Rule)| Some(Reason::new(rule, rule.no_way_back.as_ref()?));
-        let outgrown = graph.kubernetes_rules(from).into_iter().filter(|(_, bears)| bears.and(runs) != runs);
-        let outgrown = outgrown.map(|(rule, _)| Reason::from(rule));
-        graph.crossed(from, node).filter_map(lost).chain(outgrown).collect()
-    };
-    match stood.iter().rposition(|from| *from >= limit && !forbids(*from).is_empty()) {
-        Some(last) => (stood.get(last + 1).copied().unwrap_or(node), forbids(stood[last])),
-        None => (limit, Vec::new()),
-    }
 }
 
 /// What a rule that was found asks for: the step by hand where there is one, and why.

@@ -26,6 +26,9 @@ pub struct Rule {
     pub skip: Option<Constraint>,
     /// What the cluster must run while it stands on a version in `to`.
     pub needs_kubernetes: Option<Constraint>,
+    /// `before` is not to be done before such a step, but before the cluster is upgraded to what is in here while the release stands on
+    /// a version in `to`.
+    pub before_kubernetes: Option<Constraint>,
     /// What to do before such a step.
     pub before: Vec<Step>,
     /// What to do after it.
@@ -190,6 +193,8 @@ impl Rule {
             format!("{} {skip} is no version to stand on", self.chart)
         } else if let Some(range) = &self.needs_kubernetes {
             format!("{} {} needs Kubernetes {range}", self.chart, any(&self.to))
+        } else if let Some(range) = &self.before_kubernetes {
+            format!("before Kubernetes {range}, while at {} {}", self.chart, any(&self.to))
         } else if let Some(stop) = &self.must_stop_at {
             format!("{} has to stop at the newest of {stop}", step())
         } else if self.renames() {

@@ -96,6 +96,95 @@ fn the_way_back_ends_at_what_the_cluster_does_not_run() {
     assert_eq!(route.hops[1].way_back_to, route.hops[0].stand);
 }
 
+/// The stops of the only upgrade of the cluster on a way.
+fn stops(from: &str, to: &str, kubernetes: Option<&str>) -> (ClusterUpgrade, Vec<String>) {
+    let set = RuleSet::shipped().unwrap();
+    let chart = set.charts_with(&version(from))[0].to_owned();
+    let route = solve(&set, &question(&chart, from, to, kubernetes)).unwrap();
+    let upgrade = route.hops.into_iter().find_map(|hop| hop.cluster_upgrade).unwrap();
+    let said = |stop: &MinorStop| format!("{}<{}{}", stop.on, stop.before, if stop.certain { "" } else { "?" });
+    let stops = upgrade.stops.iter().map(said).collect();
+    (upgrade, stops)
+}
+
+#[test]
+fn what_a_new_kubernetes_serves_no_more_leaves_the_release_before() {
+    let (upgrade, said) = stops("8.5.2", "80.14.4", Some("1.16.15"));
+    assert_eq!(
+        (upgrade.at.to_string().as_str(), said.as_slice()),
+        (
+            "kube-prometheus-stack 40.5.0",
+            ["1.21<1.22", "1.24<1.25", "1.25<1.26?", "1.28<1.29?", "1.31<1.32?"].map(str::to_owned).as_slice()
+        )
+    );
+    let has = |stop: &MinorStop, version: &str, kind: &str| {
+        stop.removed.iter().any(|api| api.api_version == version && api.kinds.iter().any(|known| known == kind))
+    };
+    assert!(has(&upgrade.stops[0], "networking.k8s.io/v1beta1", "Ingress") && has(&upgrade.stops[0], "extensions/v1beta1", "Ingress"));
+    assert!(
+        has(&upgrade.stops[1], "policy/v1beta1", "PodDisruptionBudget") && has(&upgrade.stops[1], "policy/v1beta1", "PodSecurityPolicy")
+    );
+    assert!(upgrade.stops.iter().all(|stop| stop.upgrade_again));
+    // Rules know which values keep PodSecurityPolicies in it, and say so before the cluster goes on and not three hops later.
+    let words = upgrade.stops[1].words(&upgrade.at);
+    let keys = ["global.rbac", "grafana.rbac", "kube-state-metrics.podSecurityPolicy", "prometheus-node-exporter.rbac"];
+    assert!(keys.iter().zip(&words).all(|(key, words)| words.starts_with(&format!("set the value {key}."))), "{words:#?}");
+    assert_eq!(
+        words[4],
+        "upgrade the release to kube-prometheus-stack 40.5.0 once more: a chart chooses its APIs by what the cluster serves"
+    );
+    assert!(
+        words[5].contains("nothing that 1.25 serves no more")
+            && words[5].contains("policy/v1beta1 (PodDisruptionBudget, PodSecurityPolicy)")
+    );
+    let rules: Vec<&str> = upgrade.stops[0].steps.iter().map(|chore| chore.words.as_str()).collect();
+    assert_eq!(rules, Vec::<&str>::new());
+}
+
+#[test]
+fn a_release_that_was_just_upgraded_there_is_only_looked_at() {
+    // 22.1.0 came on 1.24 who knows when; what was done at a hop on 1.24 is of 1.24.
+    let (upgrade, said) = stops("40.5.0", "80.14.4", Some("1.24.3"));
+    assert_eq!((upgrade.at.version.as_str(), said[0].as_str()), ("72.9.1", "1.24<1.25"));
+    let again = MinorStop { steps: Vec::new(), ..upgrade.stops[0].clone() };
+    assert!(upgrade.stops[0].upgrade_again, "values change");
+    assert_eq!(again.words(&upgrade.at).len(), 2);
+    let mut set = RuleSet::shipped().unwrap();
+    set.rules.retain(|rule| rule.before_kubernetes.is_none());
+    let looked = |from: &str| {
+        let route = solve(&set, &question("kube-prometheus-stack", from, "80.14.4", Some("1.24.3"))).unwrap();
+        route.hops.into_iter().find_map(|hop| hop.cluster_upgrade).unwrap().stops[0].upgrade_again
+    };
+    assert_eq!((looked("40.5.0"), looked("72.9.1")), (false, true));
+}
+
+#[test]
+fn every_minor_that_removes_an_api_is_one_to_stop_before() {
+    let (_, said) = stops("8.5.2", "16.15.0", Some("1.15.12"));
+    assert_eq!(said, ["1.15<1.16"]);
+    let minors: Vec<u64> = (0..127).filter(|minor| crate::table::apis::removed_by(*minor).next().is_some()).collect();
+    assert_eq!(minors, [16, 22, 25, 26, 29, 32]);
+}
+
+#[test]
+fn going_back_meets_the_same_fields() {
+    let set = RuleSet::shipped().unwrap();
+    let route = solve(&set, &question("kube-prometheus-stack", "21.0.5", "40.5.0", Some("1.21.2"))).unwrap();
+    assert_eq!(line(&route), "21.0.5 22.1.0 40.5.0");
+    let back = &route.hops[0].going_back;
+    assert!(back[0].starts_with("delete Deployment with app.kubernetes.io/instance=RELEASE,"), "{back:?}");
+    assert!(back[0].ends_with("once more: a plain `helm rollback` meets the same field") && back.len() == 1, "{back:?}");
+    let back = &route.hops[1].going_back;
+    assert!(back[0].starts_with("delete DaemonSet with app=prometheus-node-exporter once more"), "{back:?}");
+    assert!(
+        back[1].contains("kubeStateMetrics.serviceMonitor.selfMonitor, kubeStateMetrics.serviceMonitor, ") && back[1].ends_with(" more"),
+        "{back:?}"
+    );
+    // Where nobody goes back, nothing is said of how.
+    let route = solve(&set, &question("kube-prometheus-stack", "27.2.2", "40.5.0", Some("1.25.3"))).unwrap();
+    assert_eq!((route.hops[0].way_back_to.version.as_str(), route.hops[0].going_back.len()), ("40.5.0", 0));
+}
+
 #[test]
 fn a_key_is_renamed_before_the_one_that_it_lies_in() {
     let set = RuleSet::shipped().unwrap();

@@ -87,6 +87,38 @@ const SINCE: &[(&str, &[&str], u64)] = &[
     ("storage.k8s.io/v1", &["CSIStorageCapacity"], 24),
 ];
 
+/// Kinds that the cluster makes itself, or that are only ever sent to it: no chart has them.
+const OF_THE_CLUSTER: [&str; 14] = [
+    "CSINode",
+    "CSIStorageCapacity",
+    "CertificateSigningRequest",
+    "ControllerRevision",
+    "EndpointSlice",
+    "Event",
+    "Lease",
+    "LocalSubjectAccessReview",
+    "ReplicaSet",
+    "SelfSubjectAccessReview",
+    "SelfSubjectRulesReview",
+    "SubjectAccessReview",
+    "TokenReview",
+    "VolumeAttachment",
+];
+
+/// What a minor version of Kubernetes serves no more and charts have: group and version, each with its kinds. Alpha APIs, which are
+/// off unless somebody switches them on, are left out.
+pub(crate) fn removed_by(minor: u64) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    let mut apis: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (version, kinds, ..) in REMOVED.iter().filter(|(version, _, gone, _)| *gone == minor && !version.contains("alpha")) {
+        let kinds = kinds.iter().copied().filter(|kind| !OF_THE_CLUSTER.contains(kind));
+        match apis.last_mut().filter(|(known, _)| known == version) {
+            Some((_, known)) => known.extend(kinds),
+            None => apis.push((version, kinds.collect())),
+        }
+    }
+    apis.into_iter().filter(|(_, kinds)| !kinds.is_empty())
+}
+
 /// When the API was removed, if it was.
 pub(crate) fn removed(api_version: &str, kind: &str) -> Option<Removed> {
     let (_, _, minor, instead) = REMOVED.iter().find(|(version, kinds, ..)| *version == api_version && kinds.contains(&kind))?;

@@ -3,7 +3,9 @@
 use crate::command::path::proof::Proof;
 use crate::output::clean;
 use anstyle::{AnsiColor, Effects, Style};
-use groundswell_change::path::{Blocking, Chore, Finding, FindingCode, Hop, NoRoute, Origin, Problem, Reason, Route, Rule, RuleSet};
+use groundswell_change::path::{
+    Blocking, Chore, ClusterUpgrade, Finding, FindingCode, Hop, MinorStop, NoRoute, Origin, Problem, Reason, Route, Rule, RuleSet,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use textwrap::{Options, WordSeparator, WordSplitter};
 
@@ -77,6 +79,7 @@ pub(crate) fn route(route: &Route, width: usize) -> String {
             let text = format!("Upgrade Kubernetes {from}to {}, one minor after another, while at {here}", upgrade.to);
             page.add(" ▲  ", "    ", HELD, &text);
             because(&mut page, &upgrade.why);
+            stops(&mut page, upgrade);
             page.gap();
         }
         one(&mut page, hop, back, &route.from);
@@ -135,6 +138,26 @@ fn one(page: &mut Page, hop: &Hop, back: &groundswell_change::path::Stand, from:
             if hop.way_back_to == hop.stand { "none from here on".to_owned() } else { format!("only to {} from here on", hop.way_back_to) };
         page.add("    ", "    ", HELD, &format!("way back: {end}"));
         because(page, &hop.no_way_back);
+    }
+    hop.going_back.iter().for_each(|words| page.add(&format!("{INDENT}- "), &format!("{INDENT}  "), Style::new(), words));
+}
+
+/// What is done while the cluster goes from minor to minor. Minors that it may never come by are only named.
+fn stops(page: &mut Page, upgrade: &ClusterUpgrade) {
+    let (told, rest): (Vec<&MinorStop>, Vec<&MinorStop>) = upgrade.stops.iter().partition(|stop| stop.certain || !stop.steps.is_empty());
+    for stop in told {
+        let maybe = if stop.certain { "" } else { ", if the cluster comes by" };
+        page.add("    ", "    ", Style::new(), &format!("on {}, before {}{maybe}:", stop.on, stop.before));
+        for (index, words) in stop.words(&upgrade.at).iter().enumerate() {
+            page.add(&format!("{INDENT}{}. ", index + 1), &format!("{INDENT}   "), Style::new(), words);
+            if let Some(chore) = stop.steps.get(index) {
+                page.add(&format!("{INDENT}   "), &format!("{INDENT}   "), DIM, &asked(chore));
+            }
+        }
+    }
+    if !rest.is_empty() {
+        let minors = rest.iter().map(|stop| stop.before.as_str()).collect::<Vec<_>>().join(", ");
+        page.add("    ", "    ", Style::new(), &format!("in the same way before {minors}, if the cluster comes by"));
     }
 }
 

@@ -193,6 +193,7 @@ fn plain(chart: &str) -> Rule {
         must_stop_at: None,
         skip: None,
         needs_kubernetes: None,
+        before_kubernetes: None,
         before: Vec::new(),
         after: Vec::new(),
         no_way_back: None,

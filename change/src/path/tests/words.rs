@@ -223,7 +223,13 @@ fn lint_finds_what_can_never_hold() {
         ("- {id: a, source: s, from: '>=3', to: <2, tests: [x]}\n", "is about no step upwards"),
         ("- {id: a, source: s, from: <2}\n", "has no effect"),
         ("- {id: a, source: s, needsKubernetes: '>=1.20-0'}\n", "without `to`"),
-        ("- {id: a, source: s, to: '*', needsKubernetes: '>2'}\n", "needs a Kubernetes that no version 1.x is"),
+        ("- {id: a, source: s, to: '*', needsKubernetes: '>2'}\n", "names a Kubernetes that no version 1.x is"),
+        ("- {id: a, source: s, to: '*', beforeKubernetes: '>2', before: [text: x]}\n", "names a Kubernetes that no version 1.x is"),
+        ("- {id: a, source: s, beforeKubernetes: '>=1.25.0-0', before: [text: x]}\n", "without `to` and `before`"),
+        (
+            "- {id: a, source: s, from: <2, to: '>=2', beforeKubernetes: '>=1.25.0-0', before: [text: x], tests: [y]}\n",
+            "says from, tests beside `beforeKubernetes`",
+        ),
         ("- {id: a, source: s, from: <2, to: '>=3', mustStopAt: 2.x}\n- {id: b, source: s, skip: 2.x}\n", "all of which is skipped by b"),
         ("- {id: a, source: s, skip: 2.x, to: 2.x}\n", "beside `skip`"),
         ("- {id: a, source: s, fromChart: lost, from: 1.x, to: 2.x}\n", "a chart \"lost\" that no file is about"),
@@ -236,6 +242,7 @@ fn lint_finds_what_can_never_hold() {
         assert!(said.contains(words), "{rules}{said}");
     }
     assert_eq!(linted("- {id: a, source: s, from: <2, to: '>=3', mustStopAt: 2.x}\n"), "");
+    assert_eq!(linted("- {id: a, source: s, to: 1.0.0, beforeKubernetes: '>=1.25.0-0', before: [text: x]}\n"), "");
     let unknown =
         lint(&RuleSet::default(), &[("b.yaml".to_owned(), HEAD.lines().take(3).collect::<Vec<_>>().join("\n"))], Origin::Operator);
     assert!(unknown[0].words.contains("no version of the chart \"beacon\" is known"), "{unknown:?}");
