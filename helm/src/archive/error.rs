@@ -137,6 +137,12 @@ pub enum ArchiveError {
         /// The header's key.
         key: String,
     },
+    /// A path, or a folder, that git takes for a repository of its own.
+    #[error("{path:?} is a repository to git, which runs what is configured in one: pack the chart without it (.helmignore)")]
+    GitRepository {
+        /// Path in the archive.
+        path: String,
+    },
     /// More than one folder at the top, or a file beside it.
     #[error("chart archive has {second:?} beside the folder {first:?}: one folder at the top is allowed")]
     TwoTopFolders {

@@ -6,6 +6,7 @@
 mod ambiguous;
 mod budget;
 mod error;
+mod git;
 mod member;
 mod metadata;
 mod pax;

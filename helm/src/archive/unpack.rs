@@ -8,9 +8,9 @@ use flate2::bufread::GzDecoder;
 use icu_normalizer::ComposingNormalizer;
 use tar::EntryType;
 
-use super::ArchiveError;
 use super::budget::Budget;
 use super::member::{Member, Members};
+use super::{ArchiveError, git};
 
 /// Files of an archive: path below the top folder, and content.
 pub type Files = BTreeMap<String, Arc<[u8]>>;
@@ -62,6 +62,7 @@ pub(super) fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Unpacked, Arch
     while let Some(member) = members.next()? {
         read_member(&member, &mut members, budget, &mut tree)?;
     }
+    tree.refuse_repository()?;
     Ok(Unpacked { top: tree.top.unwrap_or_default(), files: tree.files })
 }
 
@@ -130,6 +131,17 @@ impl Tree {
         }
     }
 
+    fn refuse_repository(&self) -> Result<(), ArchiveError> {
+        let paths: Vec<String> = self.files.keys().chain(&self.folders).map(|path| path.to_lowercase()).collect();
+        match git::bare_repository(&paths.iter().map(String::as_str).collect()) {
+            Some(folder) => {
+                let top = self.top.as_deref().unwrap_or_default();
+                Err(ArchiveError::GitRepository { path: format!("{top}/{folder}") })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Notes the folders that a path needs; one of them being a file is two entries of one name.
     fn add_parents(&mut self, below: &str, full: &str) -> Result<(), ArchiveError> {
         for (at, _) in below.match_indices('/') {
@@ -191,6 +203,9 @@ fn checked_path(raw: &[u8], limit: usize, folder: bool) -> Result<String, Archiv
         }
         if matches!(part, "" | "." | "..") {
             return Err(ArchiveError::PathPart { path: owned(), part: part.to_owned() });
+        }
+        if git::is_dot_git(part) {
+            return Err(ArchiveError::GitRepository { path: owned() });
         }
     }
     Ok(owned())

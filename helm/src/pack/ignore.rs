@@ -14,7 +14,7 @@ pub(super) struct Rules {
 }
 
 impl Default for Rules {
-    /// Helm's own rule (files in `templates/` that begin with a dot), and one of ours.
+    /// Helm's own rule (files in `templates/` that begin with a dot), and one of ours; the other stands in [`Rules::ignored`].
     fn default() -> Self {
         let mut rules = Self { patterns: Vec::new() };
         rules.add_defaults();
@@ -65,6 +65,10 @@ impl Rules {
 
     /// Whether Helm would leave this path (relative, with `/`) out.
     pub(super) fn ignored(&self, path: &str, is_folder: bool) -> bool {
+        // Archives with it are refused, and a checkout (of a submodule, too) has one that nobody means to pack.
+        if path.rsplit('/').next() == Some(".git") {
+            return true;
+        }
         for pattern in &self.patterns {
             let subject = if pattern.whole_path { path } else { path.rsplit('/').next().unwrap_or(path) };
             let matched = || matches(&pattern.glob, &subject.chars().collect::<Vec<_>>());
@@ -206,12 +210,15 @@ mod tests {
 
     #[test]
     fn rules_are_helms() {
-        let rules = Rules::parse("# comment\n\n*.swp\n.git/\n/root.txt\nci/*.yaml\n").unwrap();
+        let rules = Rules::parse("# comment\n\n*.swp\n.hg/\n/root.txt\nci/*.yaml\n").unwrap();
         for (path, folder, expected) in [
             ("a.swp", false, true),
             ("templates/a.swp", false, true),
-            (".git", true, true),
-            (".git", false, false),
+            (".hg", true, true),
+            (".hg", false, false),
+            ("sub/.git", true, true),
+            (".git", false, true),
+            (".gitignore", false, false),
             ("root.txt", false, true),
             ("sub/root.txt", false, false),
             ("ci/a.yaml", false, true),

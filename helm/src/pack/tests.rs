@@ -19,6 +19,8 @@ fn folder() -> tempfile::TempDir {
     );
     write("templates/.cm.yaml.swp", "junk");
     write("notes.bak", "junk");
+    write(".git/config", "of a checkout");
+    write("files/.git", "gitdir: of a submodule");
     write(".helmignore", "*.bak\n");
     folder
 }

@@ -76,6 +76,7 @@ fn honest() -> Vec<Case> {
         "a version with v", Tar::of("name: beacon\nversion: v1.0.0\n") => "read";
         "padding after the end", gzip(&[good().bytes(), vec![0; 9216]].concat()) => "read";
         "a vendored chart's signature", vendored(mast()).file("beacon/charts/mast-1.0.0.tgz.prov", b"x") => "read";
+        "what git's users have, too", good().file("beacon/.gitignore", b"x").file("beacon/.github/x", b"x").file("beacon/HEAD", b"x") => "read";
         "an editor's leftovers in charts/", good().file("beacon/charts/_x", b"x").file("beacon/charts/.y/z", b"x") => "read";
         "a vendored chart", vendored(mast()) => "read";
         "the same list in requirements.yaml", with_requirements("- name: mast\n", "dependencies:\n- name: mast\n") => "read";
@@ -112,6 +113,15 @@ fn paths() -> Vec<Case> {
         "out by pax", good().pax("path", b"/etc/passwd").file("beacon/x", b"") => "PathAbsolute";
         "out by GNU", good().long_name("beacon/../../x").file("beacon/x", b"") => "PathPart";
         "out by ustar's prefix", good().spoilt(b"x", b"", |h| set(h, 345, b"beacon/..")) => "PathPart";
+        "git's folder", at("beacon/.git/config") => "GitRepository";
+        "git's folder for Windows", at("beacon/a/GIT~1/config") => "GitRepository";
+        "git's folder for macOS", at("beacon/.g\u{feff}it/config") => "GitRepository";
+        "git's folder, a file", at("beacon/.git") => "GitRepository";
+        "git's folder, empty", good().entry(EntryType::Directory, b"beacon/.Git/", b"") => "GitRepository";
+        "git's folder in a vendored archive", vendored(mast().file("mast/.git/config", b"")) => "Nested > GitRepository";
+        "a bare repository", at("beacon/x/HEAD").file("beacon/x/objects/a", b"").file("beacon/x/refs/a", b"") => "GitRepository";
+        "a bare repository at the top", at("beacon/HEAD").file("beacon/Objects/a", b"").file("beacon/refs/a", b"") => "GitRepository";
+        "a repository that is elsewhere", at("beacon/x/HEAD").file("beacon/x/commondir", b"../y") => "GitRepository";
         "a second folder at the top", at("other/x") => "TwoTopFolders";
         "a file beside the folder", at("loose") => "TwoTopFolders";
         "no folder", Tar::default().file("Chart.yaml", CHART_YAML.as_bytes()) => "NoChartYaml";
