@@ -255,8 +255,11 @@ mod tests {
 
         #[test]
         fn one_render_is_no_change(objects in prop::collection::vec(any_object(), 0..5)) {
+            // That two templates make one object is told, whatever changes.
+            let mut seen = std::collections::BTreeSet::new();
+            let name = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]);
+            let objects: Vec<Value> = objects.into_iter().filter(|object| object["kind"] != "List" && seen.insert(name(object))).collect();
             let mut input = input(objects.clone(), objects);
-            // Two objects of one name in one render are the last of them.
             input.old.hooks = input.old.objects.clone();
             input.new.hooks = input.new.objects.clone();
             let summary = summarise(&input);

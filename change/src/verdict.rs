@@ -30,7 +30,7 @@ pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdi
         Level::Blocked
     } else if !steps.is_empty() {
         Level::Steps
-    } else if changed || goes_back(input) {
+    } else if changed || goes_back(input) || asking(sections) != (0, 0) {
         Level::OneStep
     } else {
         Level::Nothing
@@ -38,6 +38,7 @@ pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdi
     let line = match level {
         Level::Blocked => blocked(&stops, steps),
         Level::Steps => format!("{}{}{}.", capital(&plan(steps)), restarts(sections), decisions(sections)),
+        Level::OneStep if !changed && !goes_back(input) && !restarts_any(sections) => nothing_but(asking(sections)),
         Level::OneStep => format!("One step: a plain upgrade does it{}{}.", restarts(sections), decisions(sections)),
         Level::Nothing => nothing(sections),
     };
@@ -150,6 +151,33 @@ fn nothing(sections: &[Section]) -> String {
         1 => "Nothing of substance changes in the renders; there is 1 upgrade note to read.".to_owned(),
         n => format!("Nothing of substance changes in the renders; there are {n} upgrade notes to read."),
     }
+}
+
+/// Findings that ask for a decision, and those that are worth a look. The authors' notes are counted apart: equal renders with notes
+/// to read stay nothing.
+fn asking(sections: &[Section]) -> (usize, usize) {
+    let items = || sections.iter().filter(|section| section.id != SectionId::Notes).flat_map(|section| &section.items);
+    let of = |weight| items().filter(|item| item.weight == weight).count();
+    (of(Weight::Act), of(Weight::Look))
+}
+
+/// Pods restart for what is random in both renders, although these do not differ.
+fn restarts_any(sections: &[Section]) -> bool {
+    of(sections, SectionId::Workloads).iter().any(|item| item.code == RESTART)
+}
+
+fn nothing_but((decide, look): (usize, usize)) -> String {
+    let findings = |n: usize, one: &str, many: &str| if n == 1 { format!("1 finding {one}") } else { format!("{n} findings {many}") };
+    let what = match (decide, look) {
+        (_, 0) => findings(decide, "asks for a decision", "ask for a decision"),
+        (0, _) => findings(look, "is worth a look", "are worth a look"),
+        (..) => format!(
+            "{} and {look} {} worth a look",
+            findings(decide, "asks for a decision", "ask for a decision"),
+            if look == 1 { "is" } else { "are" }
+        ),
+    };
+    format!("Nothing changes in the cluster, but {what}.")
 }
 
 /// With a capital at its beginning.
@@ -349,6 +377,19 @@ mod tests {
                 Level::Nothing,
                 "Nothing of substance changes in the renders; there is 1 upgrade note to read.",
             ),
+            (
+                vec![section(SectionId::Overrides, vec![item("a", Weight::Act, "A.", None), item("b", Weight::Look, "B.", None)])],
+                false,
+                Level::OneStep,
+                "Nothing changes in the cluster, but 1 finding asks for a decision and 1 is worth a look.",
+            ),
+            (
+                vec![section(SectionId::Rbac, vec![item("b", Weight::Look, "B.", None), item("c", Weight::Know, "C.", None)])],
+                false,
+                Level::OneStep,
+                "Nothing changes in the cluster, but 1 finding is worth a look.",
+            ),
+            (vec![restart()], false, Level::OneStep, "One step: a plain upgrade does it; 1 workload restarts."),
             (vec![section(SectionId::Steps, vec![crds()]), restart()], true, Level::Steps, "1 step: apply 1 CRD; 1 workload restarts."),
             (
                 vec![section(SectionId::Blockers, vec![fixed()]), section(SectionId::Steps, vec![crds(), recreate()])],
