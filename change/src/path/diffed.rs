@@ -59,10 +59,10 @@ impl fmt::Display for DiffClaim {
 }
 
 impl DiffClaim {
-    /// Whether `next` is to be typed as it is.
+    /// Whether there is a command in `next` that somebody will copy.
     #[must_use]
     pub fn is_command(next: &str) -> bool {
-        ["kubectl ", "helm "].iter().any(|tool| next.starts_with(tool)) && !next.contains(", then: ")
+        next.contains("kubectl ") || next.starts_with("helm ") && !next.contains(", then: ")
     }
 
     /// Whether it deletes an object so that the upgrade can make it anew.
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(scope.blockers.iter().map(|claim| claim.code.as_str()).collect::<Vec<_>>(), ["crd-scope"]);
         let gone = json!({"apiVersion": "policy/v1beta1", "kind": "PodDisruptionBudget", "metadata": {"name": "b"}, "spec": {}});
         let served = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "b"}, "spec": {}});
-        assert_eq!(diffed(&[served.clone()], &[gone.clone()]).blockers[0].code, "unserved-api");
+        assert_eq!(diffed(std::slice::from_ref(&served), std::slice::from_ref(&gone)).blockers[0].code, "unserved-api");
         // The record can be rewritten.
         let installed = diffed(&[gone], &[served]);
         assert_eq!((installed.blockers.len(), installed.steps[0].code.as_str()), (0, "rewrite-record"));

@@ -40,9 +40,10 @@ Examples:
   groundswell path show --from 1.2.0 --to 3.0.0 --chart beacon --rules beacon-paths.yaml -o json
   groundswell path show --from 72.9.1 --to 80.14.4 --charts ./charts --values values.yaml
 
-With --charts or --repo each hop is rendered by the real helm: what a rule says is confirmed or contradicted, and what no rule
-names (a field that cannot be changed, a kubeVersion, a CRD) is added as a finding, and the path found anew.
-Exits with 9 when there is no path; the rule that stops it is named.")]
+With --charts or --repo each hop is rendered by the real helm, and compared as `groundswell chart diff` does: what a rule says is
+confirmed or contradicted, what no rule names (a field that cannot be changed, a kubeVersion, a CRD, a volume that goes) becomes a
+step, and the path is found anew. The charts that are there count as published.
+Exits with 9 when there is no path, and names the rule that stops it; with 9, too, when a hop of the path is blocked.")]
 pub(crate) struct ShowArgs {
     /// The version that the release has
     #[arg(long, value_name = "VERSION")]
@@ -158,8 +159,17 @@ async fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
     } else {
         (solve(&set, &question), None)
     };
+    let route = route.map(|mut route| {
+        if let Some(name) = args.proof.named(&question.from.chart) {
+            route.name_release(&name);
+        }
+        route
+    });
     let (mut text, mut value, exit) = match route {
-        Ok(route) => (render::route(&route, width()), document("UpgradePath", &route)?, Exit::Ok),
+        Ok(route) => {
+            let exit = if route.blocked_at().is_empty() { Exit::Ok } else { Exit::Blocked };
+            (render::route(&route, proof.as_ref().map_or(0, proof::Proof::unproved), width()), document("UpgradePath", &route)?, exit)
+        }
         Err(error @ NoRoute::NotKubernetes { .. }) => {
             return Err(Failure::usage(error.to_string(), "write it like 1.28 or v1.28.3+vmware.1"));
         }

@@ -4,7 +4,8 @@ use crate::command::path::proof::Proof;
 use crate::output::clean;
 use anstyle::{AnsiColor, Effects, Style};
 use groundswell_change::path::{
-    Blocking, Chore, ClusterUpgrade, Finding, FindingCode, Hop, MinorStop, NoRoute, Origin, Problem, Reason, Route, Rule, RuleSet,
+    Blocking, Chore, ClusterUpgrade, DiffClaim, Finding, FindingCode, Hop, MinorStop, NoRoute, Origin, Problem, Reason, Route, Rule, RuleSet,
+    Seen, Step,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use textwrap::{Options, WordSeparator, WordSplitter};
@@ -53,8 +54,8 @@ impl Page {
     }
 }
 
-/// The way.
-pub(crate) fn route(route: &Route, width: usize) -> String {
+/// The way; `unproved` hops of it were to be rendered, and could not be.
+pub(crate) fn route(route: &Route, unproved: usize, width: usize) -> String {
     let mut page = Page::new(width);
     let hops = route.hops.len();
     let count = |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
@@ -64,7 +65,15 @@ pub(crate) fn route(route: &Route, width: usize) -> String {
         let hand = count(route.manual_steps, "step by hand", "steps by hand");
         format!("{} → {}: {}, {hand}", route.from, route.to, count(hops, "hop", "hops"))
     };
-    page.add("", "  ", BOLD, &head);
+    let missed = if unproved > 0 { format!(", {} not rendered", count(unproved, "hop", "hops")) } else { String::new() };
+    let blocked: Vec<String> = route.blocked_at().iter().map(ToString::to_string).collect();
+    match blocked.as_slice() {
+        [] => page.add("", "  ", BOLD, &format!("{head}{missed}")),
+        hops => {
+            let word = if hops.len() == 1 { "hop" } else { "hops" };
+            page.add("", "  ", BAD, &format!("{head}{missed}, BLOCKED at {word} {}", hops.join(", ")));
+        }
+    }
     if let Some(version) = &route.kubernetes {
         page.add("  ", "  ", Style::new(), &format!("the cluster runs Kubernetes {version}"));
     } else if let Some(range) = &route.kubernetes_assumed {
@@ -85,17 +94,22 @@ pub(crate) fn route(route: &Route, width: usize) -> String {
         one(&mut page, hop, back, &route.from);
         (here, back) = (&hop.stand, &hop.way_back_to);
     }
-    findings(&mut page, &route.findings);
+    findings(&mut page, route);
     page.text
 }
 
 /// What was rendered to prove it.
 pub(crate) fn proof(proof: &Proof, width: usize) -> String {
     let mut page = Page::new(width);
+    if proof.0.is_empty() {
+        return page.text;
+    }
     page.gap();
     page.add("", "", BOLD, "Rendered");
     for tried in &proof.0 {
-        let step = format!("{} → {}", tried.from, tried.to);
+        let kubernetes = tried.kubernetes.as_ref().map(|version| format!(", Kubernetes {version}")).unwrap_or_default();
+        let left = if tried.taken { "" } else { ", which the path does not take" };
+        let step = format!("{} → {}{kubernetes}{left}", tried.from, tried.to);
         if let Some(why) = &tried.why_not {
             page.add("  ? ", "    ", HELD, &format!("{step}: not rendered: {why}"));
             continue;
@@ -104,7 +118,15 @@ pub(crate) fn proof(proof: &Proof, width: usize) -> String {
         if tried.seen.is_empty() {
             page.add(INDENT, INDENT, DIM, "nothing that rules are about");
         }
-        tried.seen.iter().for_each(|seen| page.add(INDENT, INDENT, Style::new(), &seen.to_string()));
+        for seen in &tried.seen {
+            let words = match seen {
+                // The hop has it in full.
+                Seen::Asks(claim) if tried.taken => format!("{}: a step of the hop", claim.code),
+                Seen::Blocks(claim) if tried.taken => format!("{}: the hop is blocked", claim.code),
+                seen => seen.to_string(),
+            };
+            page.add(INDENT, INDENT, Style::new(), &words);
+        }
     }
     page.text
 }
@@ -115,6 +137,7 @@ fn one(page: &mut Page, hop: &Hop, back: &groundswell_change::path::Stand, from:
         page.add("    ", "    ", Style::new(), "why stop here:");
         because(page, &hop.why);
     }
+    blockers(page, &hop.blockers);
     let mut number = 0;
     for (label, chores) in [("before:", &hop.before), ("after:", &hop.after)] {
         if !chores.is_empty() {
@@ -123,6 +146,9 @@ fn one(page: &mut Page, hop: &Hop, back: &groundswell_change::path::Stand, from:
         for chore in chores {
             number += 1;
             page.add(&format!("{INDENT}{number}. "), &format!("{INDENT}   "), Style::new(), &chore.words);
+            if let Step::ChartDiff(claim) = &chore.step {
+                further(page, claim, &format!("{INDENT}   "));
+            }
             page.add(&format!("{INDENT}   "), &format!("{INDENT}   "), DIM, &asked(chore));
         }
     }
@@ -161,6 +187,25 @@ fn stops(page: &mut Page, upgrade: &ClusterUpgrade) {
     }
 }
 
+/// What stops a hop.
+fn blockers(page: &mut Page, blockers: &[DiffClaim]) {
+    for claim in blockers {
+        page.add("    ✗ blocked: ", INDENT, BAD, &claim.words);
+        further(page, claim, INDENT);
+        page.add(INDENT, INDENT, DIM, &format!("[{}] as `groundswell chart diff` says of this hop", claim.code));
+    }
+}
+
+/// Details of a claim, and what to do about it; a command stays in one line.
+fn further(page: &mut Page, claim: &DiffClaim, indent: &str) {
+    claim.detail.iter().for_each(|line| page.add(indent, indent, Style::new(), line));
+    match &claim.next {
+        Some(next) if DiffClaim::is_command(next) => page.text.push_str(&format!("{indent}{}\n", clean(next))),
+        Some(next) => page.add(indent, indent, Style::new(), next),
+        None => {}
+    }
+}
+
 /// Reasons with their sources; what stands above is not said again.
 fn because(page: &mut Page, why: &[Reason]) {
     for reason in why {
@@ -183,6 +228,7 @@ fn because(page: &mut Page, why: &[Reason]) {
 /// The rules that ask for a step; the source where it is one.
 fn asked(chore: &Chore) -> String {
     match chore.why.as_slice() {
+        [one] if one.origin == Origin::Rendered => format!("[{}] no rule names it; found by {}", one.rule, one.source),
         [one] => format!("[{}] {}", one.rule, one.source),
         rules => {
             let named: Vec<&str> = rules.iter().take(RULES).map(|reason| reason.rule.as_str()).collect();
@@ -192,8 +238,15 @@ fn asked(chore: &Chore) -> String {
     }
 }
 
-fn findings(page: &mut Page, findings: &[Finding]) {
-    let told = findings.iter().filter(|finding| finding.code != FindingCode::NothingToDo);
+fn findings(page: &mut Page, route: &Route) {
+    let chores = || route.hops.iter().flat_map(|hop| hop.before.iter().chain(&hop.after));
+    let above = |finding: &Finding| match finding.code {
+        FindingCode::NothingToDo => true,
+        // A step says where it comes from.
+        FindingCode::FoundByRendering => chores().any(|chore| finding.words.contains(&chore.words)),
+        _ => false,
+    };
+    let told = route.findings.iter().filter(|finding| !above(finding));
     for (index, finding) in told.enumerate() {
         if index == 0 {
             page.gap();

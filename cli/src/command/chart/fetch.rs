@@ -109,6 +109,12 @@ impl Fetching {
         self.fetcher.fetch_asking(&self.reference, &self.ask).await.map_err(|error| failure(&error))
     }
 
+    /// The versions that there are; none where nobody tells.
+    pub(crate) async fn versions(&self) -> Vec<String> {
+        let entries = self.fetcher.versions(&self.reference).await.unwrap_or_default();
+        entries.into_iter().map(|entry| entry.version).collect()
+    }
+
     /// Fetches the same chart in another version; none where it cannot be had.
     pub(crate) async fn fetch_version(&self, version: &str) -> Option<Pulled> {
         self.fetcher.fetch(&self.reference.at_version(version)?).await.ok()

@@ -7,7 +7,7 @@ pub(crate) mod fetch;
 pub(crate) mod given;
 pub(crate) mod progress;
 mod pull;
-mod refusal;
+pub(crate) mod refusal;
 mod show;
 pub(crate) mod source;
 pub(crate) mod stop;

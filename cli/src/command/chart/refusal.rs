@@ -11,7 +11,7 @@ use groundswell_helm::preview::{PreviewError, Which};
 const FEW: usize = 3;
 
 /// Why the new version cannot be rendered, as a claim. `None`: it is no refusal of the new version, but an error.
-pub(super) fn item(error: &PreviewError) -> Option<Item> {
+pub(crate) fn item(error: &PreviewError) -> Option<Item> {
     match error {
         PreviewError::Schema { which: Which::New, keys, .. } => {
             let line = |(key, what): &(String, String)| if key.is_empty() { what.clone() } else { format!("{key}: {what}") };

@@ -1,19 +1,22 @@
 //! `path show --charts`: the charts of a way are rendered, and what that proves goes back into the rules.
 
-use crate::command::chart::fetch::FetchArgs;
-use crate::command::chart::given;
+use crate::command::chart::fetch::{FetchArgs, Fetching};
+use crate::command::chart::progress::Shown;
 use crate::command::chart::source::Loaded;
+use crate::command::chart::{given, refusal};
 use crate::command::environment;
 use crate::error::{Failure, Result, chain};
 use crate::output::{Output, clean};
 use groundswell_change::constraint::Version;
-use groundswell_change::path::{Evidence, NoRoute, Question, Route, RuleSet, Seen, Stand, apply_evidence, seen, solve};
+use groundswell_change::input::Side;
+use groundswell_change::path::{DiffClaim, Evidence, NoRoute, Question, Ran, Route, RuleSet, Seen, Stand, apply_evidence, seen, solve};
 use groundswell_change::summarise;
-use groundswell_helm::preview::{Preview, PreviewOptions, PreviewTarget};
+use groundswell_helm::preview::{Preview, PreviewError, PreviewOptions, PreviewTarget};
 use groundswell_helm::runner::{Cluster, Control, Helm, ReleaseName};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where charts are, and what they are rendered with.
@@ -43,6 +46,11 @@ impl ProofArgs {
     pub(crate) fn asked(&self) -> bool {
         self.charts.is_some() || self.fetch.repo.is_some()
     }
+
+    /// The name of the release, where it is known which one is meant: renders take the chart's own name when none is given.
+    pub(crate) fn named(&self, chart: &str) -> Option<String> {
+        self.release.clone().or_else(|| self.asked().then(|| chart.to_owned()))
+    }
 }
 
 /// The steps that were tried, in that order.
@@ -56,11 +64,21 @@ pub(crate) struct Proof(pub(crate) Vec<Tried>);
 pub(crate) struct Tried {
     pub(crate) from: Stand,
     pub(crate) to: Stand,
+    /// The Kubernetes version that the newer one was rendered for; helm's own when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kubernetes: Option<Version>,
     /// What the renders showed that rules are about.
     pub(crate) seen: Vec<Seen>,
     /// Why it could not be rendered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) why_not: Option<String>,
+    /// Whether the way has this step; what was seen may have bent it.
+    pub(crate) taken: bool,
+    #[serde(skip)]
+    ran: Ran,
+    /// With what it was rendered.
+    #[serde(skip)]
+    source: String,
 }
 
 /// The way, with what the renders proved.
@@ -80,37 +98,62 @@ const MAX_ARCHIVES: usize = 5_000;
 /// Renders the steps of the way, and finds the way anew from what they show, until nothing new is seen.
 pub(crate) async fn prove(set: &RuleSet, question: &Question, args: &ProofArgs, out: &mut Output) -> Result<Proved> {
     let mut bench = Bench::new(args, question)?;
-    let (mut proof, mut evidence) = (Proof::default(), Vec::new());
-    let mut route = solve(set, question);
+    let mut set = set.clone();
+    for chart in set.successors(&question.from.chart) {
+        let versions = bench.at_hand(&chart).await;
+        set.at_hand(&chart, versions, &question.to);
+    }
+    let mut proof = Proof::default();
+    let mut route = solve(&set, question);
     for _ in 0..ROUNDS {
         let Ok(way) = &route else { break };
-        let steps: Vec<(Stand, Stand)> = steps(way).into_iter().filter(|(from, to)| !proof.knows(from, to)).collect();
-        if steps.is_empty() {
+        let legs: Vec<(Stand, Stand, Ran)> = way.legs().into_iter().filter(|leg| !proof.knows(leg)).collect();
+        if legs.is_empty() {
             break;
         }
-        for (from, to) in steps {
-            out.note(&format!("rendering {} → {}", clean(&from.to_string()), clean(&to.to_string())))?;
-            let (found, why_not) = match bench.step(set, &from, &to, out).await {
-                Ok(found) => (found, None),
-                Err(failure) => (Vec::new(), Some(why(failure))),
-            };
-            proof.0.push(Tried { from, to, seen: found.iter().map(|one| one.seen.clone()).collect(), why_not });
-            evidence.extend(found);
+        for leg in legs {
+            out.note(&format!("rendering {} → {}", clean(&leg.0.to_string()), clean(&leg.1.to_string())))?;
+            let found = bench.step(&set, &leg, out).await;
+            proof.put(leg, found, bench.source());
         }
-        route = solve(&apply_evidence(set, &evidence), question);
+        route = solve(&apply_evidence(&set, &proof.evidence()), question);
+    }
+    if let Ok(way) = &mut route {
+        way.block(&proof.evidence());
+        let legs = way.legs();
+        proof.0.iter_mut().for_each(|tried| tried.taken = legs.iter().any(|(from, to, _)| (from, to) == (&tried.from, &tried.to)));
     }
     Ok(Proved { route, proof })
 }
 
 impl Proof {
-    fn knows(&self, from: &Stand, to: &Stand) -> bool {
-        self.0.iter().any(|tried| (&tried.from, &tried.to) == (from, to))
+    fn knows(&self, (from, to, ran): &(Stand, Stand, Ran)) -> bool {
+        self.0.iter().any(|tried| (&tried.from, &tried.to, &tried.ran) == (from, to, ran))
     }
-}
 
-fn steps(route: &Route) -> Vec<(Stand, Stand)> {
-    let stands: Vec<&Stand> = std::iter::once(&route.from).chain(route.hops.iter().map(|hop| &hop.stand)).collect();
-    stands.windows(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+    /// Another Kubernetes may show other things of the same step, and then it is that one which counts.
+    fn put(&mut self, (from, to, ran): (Stand, Stand, Ran), found: Result<Vec<Seen>>, source: String) {
+        let (seen, why_not) = match found {
+            Ok(seen) => (seen, None),
+            Err(failure) => (Vec::new(), Some(why(failure))),
+        };
+        self.0.retain(|tried| (&tried.from, &tried.to) != (&from, &to));
+        self.0.push(Tried { kubernetes: ran.at.clone(), from, to, seen, why_not, taken: false, ran, source });
+    }
+
+    fn evidence(&self) -> Vec<Evidence> {
+        let of = |tried: &Tried| {
+            let one =
+                |seen: &Seen| Evidence { from: tried.from.clone(), to: tried.to.clone(), seen: seen.clone(), source: tried.source.clone() };
+            tried.seen.iter().map(one).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+
+    /// How many steps of the way nobody could render.
+    pub(crate) fn unproved(&self) -> usize {
+        self.0.iter().filter(|tried| tried.taken && tried.why_not.is_some()).count()
+    }
 }
 
 fn why(failure: Failure) -> String {
@@ -125,7 +168,6 @@ struct Bench<'a> {
     loaded: BTreeMap<Stand, Loaded>,
     documents: Vec<(String, String)>,
     preview: Preview,
-    kubernetes: Option<Version>,
     /// The chart with which the way begins: a release keeps its name.
     first: String,
     /// The values with which helm is called lie here.
@@ -134,35 +176,69 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(args: &'a ProofArgs, question: &Question) -> Result<Self> {
+        if args.fetch.digest.is_some() {
+            return Err(Failure::usage("--digest names one archive, and a way has several charts", "leave it away"));
+        }
         let binary = given::helm(args.helm.as_deref(), environment)?;
         let documents = given::documents(&args.values)?;
         let home = tempfile::tempdir().map_err(|error| Failure::error("cannot make a folder for helm", error, ""))?;
         let helm = Helm { binary, stub: None, home: home.path().to_owned(), cluster: Cluster::None };
         let preview = Preview { helm, control: Control::new(RENDER), progress: None, cache: None };
         let folder = args.charts.as_deref().map(charts_in).transpose()?.unwrap_or_default();
-        let (kubernetes, first) = (question.kubernetes.clone(), question.from.chart.clone());
-        Ok(Self { first, args, folder, loaded: BTreeMap::new(), documents, preview, kubernetes, _home: home })
+        let first = question.from.chart.clone();
+        Ok(Self { first, args, folder, loaded: BTreeMap::new(), documents, preview, _home: home })
     }
 
-    async fn step(&mut self, set: &RuleSet, from: &Stand, to: &Stand, out: &mut Output) -> Result<Vec<Evidence>> {
+    /// With what it renders, for people.
+    fn source(&self) -> String {
+        match self.documents.len() {
+            0 => "rendered with the charts' own values".to_owned(),
+            1 => "rendered with 1 values document".to_owned(),
+            count => format!("rendered with {count} values documents"),
+        }
+    }
+
+    /// The versions of a chart that can be had. A repository that does not tell is no error here: rendering says what is wrong.
+    async fn at_hand(&self, chart: &str) -> Vec<Version> {
+        let mut versions: Vec<Version> = self.folder.keys().filter(|(name, _)| name == chart).map(|(_, version)| version.clone()).collect();
+        if self.args.fetch.repo.is_some() {
+            versions.extend(listed(chart, &self.args.fetch).await);
+        }
+        versions
+    }
+
+    async fn step(&mut self, set: &RuleSet, (from, to, ran): &(Stand, Stand, Ran), out: &mut Output) -> Result<Vec<Seen>> {
         let (old, new) = (self.load(from, out).await?, self.load(to, out).await?);
+        let target = self.target(ran.at.as_ref())?;
+        let previewed = match self.preview.input(old.preview(), new.preview(), &target, &self.documents, PreviewOptions::default()).await {
+            Ok(previewed) => previewed,
+            // What the new version refuses now it refuses in the upgrade too.
+            Err(error) => {
+                let item = refusal::item(&error).ok_or_else(|| unrendered(&error))?;
+                return Ok(vec![Seen::Blocks(Box::new(DiffClaim::of(&item, target.release.namespace())))]);
+            }
+        };
+        let mut input = previewed.input;
+        if ran.before.is_some() && ran.before != ran.at {
+            input.old = self.installed(&old, ran.before.as_ref()).await?;
+        }
+        let evidence = seen(set, from, to, &input, &summarise(&input), &self.source());
+        Ok(evidence.into_iter().map(|one| one.seen).collect())
+    }
+
+    /// The release as it was installed, before the cluster was upgraded: helm keeps what was rendered then.
+    async fn installed(&self, old: &Loaded, kubernetes: Option<&Version>) -> Result<Side> {
+        let target = self.target(kubernetes)?;
+        let previewed = self.preview.sides(old.preview(), old.preview(), &target, &self.documents).await;
+        previewed.map(|previewed| previewed.input.old).map_err(|error| unrendered(&error))
+    }
+
+    fn target(&self, kubernetes: Option<&Version>) -> Result<PreviewTarget> {
         let name = self.args.release.as_deref().unwrap_or(&self.first);
         let release =
             ReleaseName::new(&self.args.namespace, name).map_err(|error| Failure::usage(chain(&error), "see --release and --namespace"))?;
-        let target = PreviewTarget {
-            from: "--kube-version".to_owned(),
-            kube_version: self.kubernetes.as_ref().map(ToString::to_string),
-            api_versions: Vec::new(),
-            release,
-        };
-        let previewed = self.preview.input(old.preview(), new.preview(), &target, &self.documents, PreviewOptions::default()).await;
-        let input = previewed.map_err(|error| Failure::error("it does not render", chain(&error), ""))?.input;
-        let values = match self.documents.len() {
-            0 => "the charts' own values".to_owned(),
-            1 => "1 values document".to_owned(),
-            count => format!("{count} values documents"),
-        };
-        Ok(seen(set, from, to, &input, &summarise(&input), &format!("rendered with {values}")))
+        let kube_version = kubernetes.map(ToString::to_string);
+        Ok(PreviewTarget { from: "--kube-version".to_owned(), kube_version, api_versions: Vec::new(), release })
     }
 
     async fn load(&mut self, stand: &Stand, out: &mut Output) -> Result<Loaded> {
@@ -187,6 +263,16 @@ impl<'a> Bench<'a> {
         let name = format!("{}:{}", stand.chart, stand.version);
         crate::command::chart::source::remote(&name, &self.args.fetch, out).await
     }
+}
+
+fn unrendered(error: &PreviewError) -> Failure {
+    Failure::error("it does not render", chain(error), "")
+}
+
+/// The versions that a repository lists.
+async fn listed(chart: &str, args: &FetchArgs) -> Vec<Version> {
+    let Ok(fetching) = Fetching::prepare(chart, None, args, environment, Arc::new(Shown::default())) else { return Vec::new() };
+    fetching.versions().await.iter().filter_map(|version| Version::parse(version).ok()).collect()
 }
 
 /// The charts in a folder, by name and version: archives and chart folders, not what lies deeper.
@@ -224,17 +310,4 @@ fn named(path: &Path) -> Option<(String, Version)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn charts_are_known_by_their_names() {
-        let of = |name: &str| named(Path::new(name)).map(|(name, version)| format!("{name} {version}"));
-        assert_eq!(of("kube-prometheus-stack-80.14.4.tgz").as_deref(), Some("kube-prometheus-stack 80.14.4"));
-        assert_eq!(of("beacon-1.0.0-rc.1.tgz").as_deref(), Some("beacon 1.0.0-rc.1"));
-        assert_eq!(of("k8s-2-agent-v3.1.0.tgz").as_deref(), Some("k8s-2-agent v3.1.0"));
-        assert_eq!(of("beacon.tgz"), None);
-        let empty = tempfile::tempdir().unwrap();
-        assert!(charts_in(empty.path()).unwrap_err().errors[0].why.contains("no chart"));
-    }
-}
+mod tests;

@@ -23,7 +23,7 @@ impl Write for Buffer {
 }
 
 /// Exit code, stdout and stderr of a line.
-fn run(line: &str) -> (Exit, String, String) {
+pub(super) fn run(line: &str) -> (Exit, String, String) {
     let buffers = (Buffer::default(), Buffer::default());
     let mut out = Output::captured(buffers.0.clone(), buffers.1.clone());
     let args = Args::try_parse_from(["groundswell", "path"].into_iter().chain(line.split(' '))).unwrap();

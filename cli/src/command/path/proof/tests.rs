@@ -1,0 +1,140 @@
+//! Hops that the real helm renders.
+
+use super::super::tests::run;
+use super::*;
+use crate::exit::Exit;
+use serde_json::Value;
+use std::fs;
+
+#[test]
+fn charts_are_known_by_their_names() {
+    let of = |name: &str| named(Path::new(name)).map(|(name, version)| format!("{name} {version}"));
+    assert_eq!(of("kube-prometheus-stack-80.14.4.tgz").as_deref(), Some("kube-prometheus-stack 80.14.4"));
+    assert_eq!(of("beacon-1.0.0-rc.1.tgz").as_deref(), Some("beacon 1.0.0-rc.1"));
+    assert_eq!(of("k8s-2-agent-v3.1.0.tgz").as_deref(), Some("k8s-2-agent v3.1.0"));
+    assert_eq!(of("beacon.tgz"), None);
+    let empty = tempfile::tempdir().unwrap();
+    assert!(charts_in(empty.path()).unwrap_err().errors[0].why.contains("no chart"));
+}
+
+/// The real helm. Absent, the test fails and says how to get it.
+fn helm() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/foundation/bin/helm");
+    let named = std::env::var_os("GROUNDSWELL_HELM").map(PathBuf::from);
+    let on_path =
+        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).map(|folder| folder.join("helm")).collect::<Vec<_>>();
+    let found = named.into_iter().chain([built]).chain(on_path).find(|path| path.is_file());
+    found.expect("no helm binary: build it (cargo xtask foundation) or name one in GROUNDSWELL_HELM")
+}
+
+/// A folder of charts.
+struct Shelf(tempfile::TempDir);
+
+impl Shelf {
+    /// Versions of a chart, each with lines for its `Chart.yaml` and one template.
+    fn of(chart: &str, versions: &[(&str, &str, &str)]) -> Self {
+        let shelf = Self(tempfile::tempdir().unwrap());
+        for (version, about, template) in versions {
+            let folder = shelf.0.path().join(format!("{chart}-{version}"));
+            fs::create_dir_all(folder.join("templates")).unwrap();
+            fs::write(folder.join("Chart.yaml"), format!("apiVersion: v2\nname: {chart}\nversion: {version}\n{about}")).unwrap();
+            fs::write(folder.join("templates/a.yaml"), template).unwrap();
+        }
+        shelf
+    }
+
+    fn show(&self, rest: &str) -> (Exit, String) {
+        let line = format!("show --charts {} --helm {} {rest}", self.0.path().display(), helm().display());
+        let (exit, text, said) = run(line.trim_end());
+        assert!(!text.is_empty(), "{said}");
+        (exit, text)
+    }
+}
+
+/// From 1.0.0 to 2.0.0 with a template that becomes another.
+fn step(old: &str, new: &str, rest: &str) -> (Exit, String) {
+    let shelf = Shelf::of("beacon", &[("1.0.0", "", old), ("2.0.0", "", new)]);
+    shelf.show(&format!("--chart beacon --from 1.0.0 --to 2.0.0 --kube-version 1.28.3 {rest}"))
+}
+
+const CLAIM: &str = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\n\
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}\n";
+const BUDGET: &str = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\n\
+    spec: {minAvailable: 1, selector: {matchLabels: {a: b}}}\n";
+
+fn agent(label: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: {{{{ .Release.Name }}}}-agent}}\nspec:\n  selector: {{matchLabels: {{app: {label}}}}}\n  \
+         template:\n    metadata: {{labels: {{app: {label}}}}}\n    spec: {{{spec}containers: [{{name: a, image: x}}]}}\n"
+    )
+}
+
+#[test]
+fn a_volume_is_never_to_be_deleted() {
+    let (exit, text) = step(CLAIM, &CLAIM.replace("2Gi", "1Gi"), "");
+    assert!(exit == Exit::Ok && text.contains("keep the old value in your values, or copy the data to a new\n"), "{text}");
+    assert!(!text.contains("delete PersistentVolumeClaim") && !text.contains("kubectl delete"), "{text}");
+    let (_, text) = step(CLAIM, "", "");
+    assert!(text.contains("1 step by hand") && text.contains(" annotate pvc data helm.sh/resource-policy=keep\n"), "{text}");
+}
+
+#[test]
+fn pods_that_hold_ports_of_their_nodes_are_not_left_running() {
+    let (_, text) = step(&agent("a", "hostNetwork: true, "), &agent("b", "hostNetwork: true, "), "--release mon");
+    assert!(text.contains("         kubectl delete daemonset.apps mon-agent --namespace default\n"), "{text}");
+    // Others are, and what is left of them is removed afterwards.
+    let (_, text) = step(&agent("a", ""), &agent("b", ""), "--release mon");
+    assert!(text.contains("         kubectl delete daemonset.apps mon-agent --namespace default --cascade=orphan\n"), "{text}");
+    let after = text.split("    after:\n").nth(1).unwrap_or_default();
+    assert!(after.contains("         kubectl delete pods --namespace default --selector app=a\n"), "{text}");
+}
+
+#[test]
+fn a_hop_that_is_blocked_is_shown_and_told() {
+    let (exit, text) = step("", &BUDGET.replace("policy/v1", "policy/v1beta1"), "");
+    assert_eq!(exit, Exit::Blocked);
+    assert!(text.starts_with("beacon 1.0.0 → beacon 2.0.0: 1 hop, 0 steps by hand, BLOCKED at hop 1\n"), "{text}");
+    assert!(text.contains("    ✗ blocked: PodDisruptionBudget b: is policy/v1beta1 PodDisruptionBudget"), "{text}");
+    let (exit, text) = step("", "{{ required \"x is needed\" .Values.x }}", "-o json");
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((exit, &value["hops"][0]["blockers"][0]["code"]), (Exit::Blocked, &"does-not-render".into()));
+    assert_eq!(value["rendered"][0]["seen"][0]["blocks"]["code"], "does-not-render");
+}
+
+#[test]
+fn what_is_installed_was_rendered_before_the_cluster_was_upgraded() {
+    let moves = format!(
+        "{{{{ if semverCompare \"<1.25-0\" .Capabilities.KubeVersion.Version }}}}\n{}{{{{ else }}}}\n{BUDGET}{{{{ end }}}}\n",
+        BUDGET.replace("/v1", "/v1beta1")
+    );
+    let shelf = Shelf::of("beacon", &[("1.0.0", "", &moves), ("2.0.0", "kubeVersion: '>=1.25.0-0'\n", &moves)]);
+    let (exit, text) = shelf.show("--chart beacon --from 1.0.0 --to 2.0.0 --kube-version 1.24.3");
+    assert!(exit == Exit::Ok && text.contains("Upgrade Kubernetes from 1.24 to 1.25 or newer"), "{text}");
+    assert!(text.contains("1. Rewrite the release record: the installed manifest names APIs"), "{text}");
+}
+
+#[test]
+fn what_is_at_hand_was_published() {
+    let backport = Shelf::of("kube-prometheus-stack", &[("80.14.4", "", BUDGET), ("80.14.5", "", BUDGET)]);
+    let (exit, text) = backport.show("--from 80.14.4 --to 80.14.5 --kube-version 1.30.0");
+    assert!(exit == Exit::Ok && text.starts_with("kube-prometheus-stack 80.14.4 → kube-prometheus-stack 80.14.5: 1 hop"), "{text}");
+    let (exit, text) = backport.show("--from 80.14.4 --to 80.14.44");
+    assert!(exit == Exit::Blocked && text.contains("80.14.44 was never published") && !text.contains("Rendered"), "{text}");
+}
+
+#[test]
+fn the_release_is_called_by_its_name() {
+    let (_, text, _) = run("show --from 21.0.5 --to 22.1.0 --kube-version 1.20.0 --release mon");
+    assert!(text.contains("instance=mon,") && !text.contains("RELEASE"), "{text}");
+    let (_, text, _) = run("show --from 21.0.5 --to 22.1.0 --kube-version 1.20.0");
+    assert!(text.contains("instance=RELEASE,"), "{text}");
+    let (_, text, _) = run("show --from 21.0.5 --to 22.1.0 --kube-version 1.20.0 --release mon -o json");
+    assert!(text.contains("instance=mon,") && text.contains("instance=RELEASE,"), "{text}");
+}
+
+#[test]
+fn a_hop_that_could_not_be_rendered_is_counted_in_the_head() {
+    let shelf = Shelf::of("beacon", &[("1.0.0", "", "")]);
+    let (exit, text) = shelf.show("--chart beacon --from 1.0.0 --to 2.0.0");
+    assert!(exit == Exit::Ok && text.starts_with("beacon 1.0.0 → beacon 2.0.0: 1 hop, 0 steps by hand, 1 hop not rendered\n"), "{text}");
+}
