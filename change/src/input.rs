@@ -17,11 +17,22 @@ pub struct Side {
     pub defaults: Value,
     /// README, UPGRADE, CHANGELOG and the like, and rendered NOTES, for the notes of the versions that are crossed.
     pub texts: Vec<Text>,
-    /// Fields that differed between two renders of this side. In `objects` and `hooks` a fixed text, `(random)`, stands in their place,
-    /// so that those of both sides are equal, and one that becomes random or ceases to be so is still seen.
+    /// Fields that differed between two renders of this side. In `objects` and `hooks` a fixed text, [`RANDOM`] or [`REVISION`], stands in
+    /// their place, so that those of both sides are equal, and one that becomes random or ceases to be so is still seen.
     pub random: Vec<RandomField>,
     /// Estimated bytes of Helm's release Secret; `None` when it was not estimated.
     pub record_bytes: Option<u64>,
+}
+
+/// Stands where a render gives another text each time.
+pub const RANDOM: &str = "(random)";
+/// Stands where a render gives the number of the release's revision, which is another at each upgrade.
+pub const REVISION: &str = "(revision)";
+
+/// Whether a part of the text is another at each upgrade of one and the same version.
+#[must_use]
+pub fn is_drawn(text: &str) -> bool {
+    text.contains(RANDOM) || text.contains(REVISION)
 }
 
 /// What `Chart.yaml` says, and what is packed inside.
@@ -151,6 +162,8 @@ pub struct OverrideVerdict {
     pub path: String,
     /// Which of the documents sets it (the last that does).
     pub document: String,
+    /// Earlier documents that set it too, in their order: without the last one they count.
+    pub also_in: Vec<String>,
     /// What became of it.
     pub class: OverrideClass,
     /// The value given, masked where the key looks like a secret.

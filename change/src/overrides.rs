@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::compare::identity::{group_of, text};
-use crate::compare::mask::{self, is_secret_key};
+use crate::compare::mask::{self, is_secret_value_key};
 use crate::input::OverrideClass;
 use crate::summary::ObjectRef;
 use crate::table::scopes::is_cluster_kind;
@@ -25,13 +25,19 @@ pub fn object_ref(value: &Value, namespace: &str) -> ObjectRef {
 /// Whether the value at this key, or below a key of this name, is to be kept out of sight.
 #[must_use]
 pub fn is_secret(keys: &[&str]) -> bool {
-    keys.iter().any(|key| is_secret_key(key))
+    keys.iter().any(|key| is_secret_value_key(key))
 }
 
 /// A value of the operator as it may be shown: masked where a key on the way to it, or in it, looks like a secret's.
 #[must_use]
 pub fn shown(keys: &[&str], value: &Value) -> Value {
     mask::of_values(keys, value)
+}
+
+/// The same for a value that reaches the data of a Secret: all of it is one.
+#[must_use]
+pub fn hidden(value: &Value) -> Value {
+    if matches!(value, Value::Null | Value::Bool(_)) { value.clone() } else { Value::String(mask::MASK.to_owned()) }
 }
 
 /// What is known of one key.
@@ -47,10 +53,14 @@ pub struct Facts<'a> {
     pub old_effect: Option<bool>,
     /// Whether the new render is another one without it.
     pub new_effect: Option<bool>,
+    /// Whether the old render is another one with another value in its place; `None` when that was not tried.
+    pub old_live: Option<bool>,
+    /// Whether the new render is another one with another value in its place.
+    pub new_live: Option<bool>,
     /// Whether the new chart names the key, in its defaults or its templates.
     pub named: bool,
-    /// The key that took its place, and how that is known.
-    pub moved: Option<(String, String)>,
+    /// The key that took its place, and how that is known; no key where several may have.
+    pub moved: Option<(Option<String>, String)>,
 }
 
 /// Whether the value is the new chart's default: then it changes nothing, by the way that Helm lays values over each other, and no
@@ -59,6 +69,35 @@ pub struct Facts<'a> {
 pub fn is_default(given: &Value, default: Option<&Value>) -> bool {
     // An empty map over a map is not that map, and a null is a deletion.
     !given.is_null() && default == Some(given)
+}
+
+/// Whether a template may choose something else where this is the default (`default`, `coalesce`, `tpl`): what comes without the key
+/// can change although the default does not.
+#[must_use]
+pub fn is_filled_in(default: Option<&Value>) -> bool {
+    match default {
+        None | Some(Value::Null) => true,
+        Some(Value::String(text)) => text.is_empty() || text.contains("{{"),
+        Some(_) => false,
+    }
+}
+
+/// Another value of the same type, to see whether the key decides anything. `None` where none is sure to be taken.
+#[must_use]
+pub fn another(given: &Value) -> Option<Value> {
+    Some(match given {
+        Value::Bool(value) => Value::Bool(!value),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => number.checked_add(1)?.into(),
+            None => (number.as_f64()? + 1.0).into(),
+        },
+        // A text that is a number may have to stay one.
+        Value::String(text) => match text.parse::<i64>() {
+            Ok(number) => number.checked_add(1)?.to_string().into(),
+            Err(_) => format!("{text}x").into(),
+        },
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    })
 }
 
 /// Says what became of a key.
@@ -70,6 +109,8 @@ pub fn class(facts: &Facts<'_>) -> OverrideClass {
     match (facts.new_effect, facts.old_effect) {
         (Some(true), _) => working(facts),
         (None, _) | (Some(false), None) => OverrideClass::NotTried,
+        // It decides, and what was given is what comes without it too, be it by a template or written otherwise.
+        (Some(false), Some(_)) if facts.new_live == Some(true) => OverrideClass::NowDefault,
         (Some(false), Some(true)) if facts.named && facts.moved.is_none() => OverrideClass::NoEffect,
         (Some(false), Some(true)) => gone(facts, "the new chart has no such key, neither in its defaults nor in its templates"),
         // What was given is what the old chart did anyway, so leaving it out showed nothing there.
@@ -82,7 +123,7 @@ pub fn class(facts: &Facts<'_>) -> OverrideClass {
 
 fn gone(facts: &Facts<'_>, otherwise: &str) -> OverrideClass {
     match &facts.moved {
-        Some((to, because)) => OverrideClass::Gone { moved_to: Some(to.clone()), because: because.clone() },
+        Some((to, because)) => OverrideClass::Gone { moved_to: to.clone(), because: because.clone() },
         None => OverrideClass::Gone { moved_to: None, because: otherwise.to_owned() },
     }
 }
@@ -93,7 +134,9 @@ fn working(facts: &Facts<'_>) -> OverrideClass {
         return OverrideClass::HidesNewItems { items };
     }
     let said = |default: Option<&Value>| default.filter(|value| !value.is_null()).cloned();
-    if said(facts.old_default) == said(facts.new_default) { OverrideClass::Works } else { OverrideClass::DefaultChanged }
+    // It was what the old version did by itself, and the new one does something else: no default that is written shows that.
+    let held_back = facts.old_effect == Some(false) && facts.old_live == Some(true);
+    if said(facts.old_default) == said(facts.new_default) && !held_back { OverrideClass::Works } else { OverrideClass::DefaultChanged }
 }
 
 /// Items of the new default list that neither the old default nor the given list has. Items with names are the same when their
@@ -131,9 +174,25 @@ mod tests {
         assert_eq!(class(&facts(json!(1), yes, None)), OverrideClass::NotTried);
         assert!(matches!(class(&facts(json!(1), yes, no)), OverrideClass::Gone { moved_to: None, .. }));
         assert_eq!(class(&Facts { named: true, ..facts(json!(1), yes, no) }), OverrideClass::NoEffect);
-        let moved = Some(("b".to_owned(), "tried".to_owned()));
+        let moved = Some((Some("b".to_owned()), "tried".to_owned()));
         let to = OverrideClass::Gone { moved_to: Some("b".into()), because: "tried".into() };
         assert_eq!(class(&Facts { moved, ..facts(json!(1), yes, no) }), to);
+        let either = Facts { moved: Some((None, "b or c".to_owned())), named: true, ..facts(json!(1), yes, no) };
+        assert_eq!(class(&either), OverrideClass::Gone { moved_to: None, because: "b or c".into() });
+    }
+
+    #[test]
+    fn a_default_that_a_template_makes() {
+        let (yes, no) = (Some(true), Some(false));
+        let of = |old, new, old_live, new_live| class(&Facts { old_live, new_live, named: true, ..facts(json!("1.0"), old, new) });
+        assert_eq!(of(no, yes, yes, None), OverrideClass::DefaultChanged, "it holds back what the new version would do");
+        assert_eq!(of(yes, no, None, yes), OverrideClass::NowDefault);
+        assert_eq!(of(no, no, None, yes), OverrideClass::NowDefault, "in both");
+        assert_eq!(of(no, yes, no, None), OverrideClass::Works, "it is new, and was set before");
+        assert_eq!(of(yes, no, None, no), OverrideClass::NoEffect);
+        assert_eq!(of(no, no, None, no), OverrideClass::NeverWorked);
+        let others = [json!(1), json!("a"), json!("8080"), json!(true), json!(1.5), json!([1])].map(|given| another(&given));
+        assert_eq!(others, [Some(json!(2)), Some(json!("ax")), Some(json!("8081")), Some(json!(false)), Some(json!(2.5)), None]);
     }
 
     #[test]

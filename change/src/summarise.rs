@@ -145,7 +145,7 @@ mod tests {
             let pod = json!({"spec": {"containers": [{
                 "name": "a",
                 "args": ["--password", secret, format!("--api-key={secret}")],
-                "env": [{"name": "DB_PASSWORD", "value": secret}, {"name": "URL", "value": format!("https://user:{secret}@host/{more}")}],
+                "env": [{"name": "DB_PASSWORD", "value": secret}, {"name": "DB_PW", "value": secret}, {"name": "SENTRY_DSN", "value": secret}, {"name": "URL", "value": format!("https://user:{secret}@host/{more}")}],
             }]}});
             vec![
                 json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"x": secret, more: secret}}),
@@ -153,6 +153,7 @@ mod tests {
                 json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "c"}, "immutable": true, "data": {"x": format!("{secret}{more}")}}),
                 json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {
                     "grafana.ini": format!("[security]\nadmin_password = {secret}\nx = {more}"),
+                    "c.yaml": format!("slack_api_url: https://hooks.chat/services/T0/{secret}\nhook: https://chat/{secret}A1b2C3d4E5f6G7h8{more}/x"),
                     "a.json": format!("{{\"token\": \"{secret}\", \"more\": \"{more}\"}}"),
                 }}),
                 json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": pod}}),
@@ -164,15 +165,45 @@ mod tests {
         let mut input = input(objects("hunter2old", "1"), objects("hunter2new", "2"));
         input.old.hooks = input.old.objects.clone();
         input.new.hooks = input.new.objects.clone();
-        input.overrides = Some(vec![OverrideVerdict {
-            path: "grafana.adminPassword".to_owned(),
+        let verdict = |path: &str, class: OverrideClass, given: Value, affects: &[&str]| OverrideVerdict {
+            path: path.to_owned(),
             document: "prod.yaml".to_owned(),
-            class: OverrideClass::DefaultChanged,
-            given: json!("hunter2"),
+            also_in: Vec::new(),
+            class,
+            given,
             old_default: Some(json!("hunter2old")),
             new_default: Some(json!("hunter2new")),
-            affects: Vec::new(),
-        }]);
+            affects: affects.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let keys = [
+            "grafana.adminPassword",
+            "pass",
+            "pw",
+            "pwd",
+            "dsn",
+            "connectionString",
+            "webhookUrl",
+            "auth",
+            "key",
+            "tlsKey",
+            "slack_api_url",
+            "htpasswd",
+            "credentials",
+            "hub.api.token",
+            "client-secret",
+        ];
+        let changed = |key: &&str| verdict(key, OverrideClass::DefaultChanged, json!("hunter2"), &[]);
+        let same = |key: &&str| verdict(key, OverrideClass::NowDefault, json!("hunter2"), &[]);
+        let mut overrides: Vec<OverrideVerdict> = keys.iter().map(changed).chain(keys.iter().map(same)).collect();
+        // What reaches nothing but Secrets is one, whatever its key.
+        overrides.push(verdict("smtp", OverrideClass::DefaultChanged, json!("hunter2"), &["Secret/demo/s"]));
+        overrides.push(verdict(
+            "list",
+            OverrideClass::HidesNewItems { items: vec![json!("hunter2")] },
+            json!([]),
+            &["Secret/demo/s", "SealedSecret/demo/t"],
+        ));
+        input.overrides = Some(overrides);
         let summary = serde_json::to_string_pretty(&summarise(&input)).unwrap();
         let lines: Vec<&str> = summary.lines().filter(|line| line.contains("hunter2")).collect();
         assert!(lines.is_empty(), "{lines:#?}");

@@ -1,65 +1,21 @@
 //! Takes secrets out of what is shown.
 
+mod key;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
 use super::Step;
+pub(crate) use key::{is_secret_key, is_secret_value_key};
+
+/// Shortest text that is taken for a token: those in use have 20 characters and more.
+const TOKEN: usize = 20;
+/// Length of a commit in hexadecimal digits, which stands in many a link.
+const COMMIT: usize = 40;
 
 /// Stands in the place of a secret.
 pub(crate) const MASK: &str = "(secret)";
-
-/// Words that make a key one of a secret, in lower case and without separators.
-const SECRET_WORDS: [&str; 13] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "apikey",
-    "accesskey",
-    "privatekey",
-    "secretkey",
-    "encryptionkey",
-    "signingkey",
-    "credential",
-    "htpasswd",
-];
-/// Ends of keys that name where a secret is, or say something about it.
-const HARMLESS_ENDS: [&str; 19] = [
-    "name",
-    "names",
-    "ref",
-    "refs",
-    "file",
-    "files",
-    "path",
-    "paths",
-    "key",
-    "keys",
-    "seconds",
-    "url",
-    "uri",
-    "namespace",
-    "type",
-    "mode",
-    "policy",
-    "enabled",
-    "header",
-];
-/// Keys of secrets although they end like a harmless one.
-const SECRET_ENDS: [&str; 6] = ["apikey", "accesskey", "privatekey", "secretkey", "encryptionkey", "signingkey"];
-
-/// Whether what stands at this key is to be kept out of sight.
-pub(crate) fn is_secret_key(key: &str) -> bool {
-    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    if SECRET_ENDS.iter().any(|end| plain.ends_with(end)) {
-        return true;
-    }
-    SECRET_WORDS.iter().any(|word| plain.contains(word))
-        && !HARMLESS_ENDS.iter().any(|end| plain.ends_with(end))
-        && !matches!(plain.as_str(), "existingsecret" | "secrets" | "tls.secret" | "imagepullsecrets")
-}
 
 /// The value as it may be shown.
 pub(crate) fn masked(kind: &str, path: &[Step], value: &Value) -> Value {
@@ -87,10 +43,13 @@ pub(crate) fn masked(kind: &str, path: &[Step], value: &Value) -> Value {
 /// A value of a values document as it may be shown: hidden whole where a key on the way to it looks like a secret's, for charts give
 /// such keys any shape.
 pub(crate) fn of_values(keys: &[&str], value: &Value) -> Value {
-    if keys.iter().any(|key| is_secret_key(key)) && !matches!(value, Value::Null | Value::Bool(_)) {
+    let hidden =
+        keys.iter().any(|key| is_secret_key(key)) || keys.last().is_some_and(|last| is_secret_value_key(last) && !value.is_object());
+    if hidden && !matches!(value, Value::Null | Value::Bool(_)) {
         return Value::String(MASK.to_owned());
     }
     match value {
+        Value::String(text) if is_credential(text) => Value::String(MASK.to_owned()),
         Value::Object(map) => {
             let secret_entry = names_secret(map);
             let each = |(name, value): (&String, &Value)| {
@@ -110,6 +69,18 @@ pub(crate) fn of_values(keys: &[&str], value: &Value) -> Value {
 /// Whether the `value` beside this `name` is a secret, as in `env`.
 pub(super) fn names_secret(map: &Map<String, Value>) -> bool {
     map.get("name").and_then(Value::as_str).is_some_and(is_secret_key)
+}
+
+/// Whether a text looks like a credential by itself: a signed token, or a user and password before a host.
+fn is_credential(text: &str) -> bool {
+    let text = text.trim();
+    let token = |start: &str| text.starts_with(start) && text.len() >= TOKEN;
+    let known = ["eyJ", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xapp-", "AKIA", "SG.", "sk-", "hvs."];
+    // `user:password@tcp(host)/db`, but not `image:tag@sha256:…`.
+    let login = !text.contains(char::is_whitespace)
+        && !text.contains("://")
+        && text.split_once('@').is_some_and(|(user, host)| user.contains(':') && !host.starts_with("sha"));
+    known.into_iter().any(token) || login
 }
 
 fn mask_in(kind: &str, top: bool, key: Option<&str>, value: &Value) -> Value {
@@ -220,6 +191,8 @@ fn word_before(text: &str) -> &str {
     &text[from..]
 }
 
+/// Takes out what stands before the `@` of a URL, and the rest of its path from a part on that looks like a token: who knows such
+/// an address of a chat or pager may write there.
 fn mask_url(line: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut rest = line;
@@ -229,13 +202,24 @@ fn mask_url(line: &str) -> Cow<'_, str> {
         out.push_str(&rest[..at + 3]);
         let authority = &after[..end];
         match authority.rfind('@') {
-            Some(host) if authority[..host].contains(':') => {
+            Some(host) => {
                 out.push_str(MASK);
                 out.push_str(&authority[host..]);
             }
-            _ => out.push_str(authority),
+            None => out.push_str(authority),
         }
         rest = &after[end..];
+        if rest.starts_with('/') {
+            let end = rest.find([' ', '"', '\'', '?', ',', ')', '>', '#']).unwrap_or(rest.len());
+            let path = &rest[..end];
+            let mut starts = path.match_indices('/').map(|(at, _)| at + 1);
+            let token = starts.find(|at| is_token(path[*at..].split('/').next().unwrap_or_default())).unwrap_or(path.len());
+            out.push_str(&path[..token]);
+            if token < path.len() {
+                out.push_str(MASK);
+            }
+            rest = &rest[end..];
+        }
     }
     if out.is_empty() {
         return Cow::Borrowed(line);
@@ -244,23 +228,24 @@ fn mask_url(line: &str) -> Cow<'_, str> {
     if out == line { Cow::Borrowed(line) } else { Cow::Owned(out) }
 }
 
+/// Whether a part of a path is no word: long, of digits and letters mixed. Names with hyphens have to have capitals too.
+fn is_token(part: &str) -> bool {
+    let all = |wanted: fn(&char) -> bool| part.chars().all(|c| wanted(&c));
+    let any = |wanted: fn(&char) -> bool| part.chars().any(|c| wanted(&c));
+    let mixed = any(char::is_ascii_digit) && any(char::is_ascii_alphabetic);
+    let commit = part.len() == COMMIT && all(char::is_ascii_hexdigit);
+    let cased = any(char::is_ascii_uppercase) && any(char::is_ascii_lowercase);
+    part.len() >= TOKEN
+        && mixed
+        && !commit
+        && (all(char::is_ascii_alphanumeric) || (cased && all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn keys() {
-        for key in ["password", "adminPassword", "bearerToken", "API_KEY", "client-secret", "GF_SECURITY_ADMIN_PASSWORD", "secretKey"] {
-            assert!(is_secret_key(key), "{key}");
-        }
-        for key in
-            ["secretName", "passwordKey", "tokenFile", "topologyKey", "key", "existingSecret", "bearerTokenSecretRef", "name", "image"]
-        {
-            assert!(!is_secret_key(key), "{key}");
-        }
-    }
 
     #[test]
     fn texts() {
@@ -272,6 +257,11 @@ mod tests {
             ("--web.token=abc", "--web.token= (secret)"),
             ("http://user:pw@host/x", "http://(secret)@host/x"),
             ("http://host/x", "http://host/x"),
+            ("https://token@host/x, https://host/y", "https://(secret)@host/x, https://host/y"),
+            ("https://hooks.chat/services/T0/B0/a1B2c3D4e5F6g7H8i9J0k1L2 x", "https://hooks.chat/services/T0/B0/(secret) x"),
+            ("https://h/api/webhooks/1/aB3-de_gh1jKlMnOpQrS/x?y=1", "https://h/api/webhooks/1/(secret)?y=1"),
+            ("https://h/blob/0123456789abcdef0123456789abcdef01234567/x", "https://h/blob/0123456789abcdef0123456789abcdef01234567/x"),
+            ("https://h/runbooks/kube-api-error-budget-burn-2", "https://h/runbooks/kube-api-error-budget-burn-2"),
             ("password:", "password:"),
             ("quay.io/external-secrets:1.2", "quay.io/external-secrets:1.2"),
             ("summary: token: yes or no", "summary: token: (secret)"),
@@ -294,6 +284,16 @@ mod tests {
         assert_eq!(of_values(&["grafana"], &value), shown);
         assert_eq!(of_values(&["grafana"], &shown), shown, "it is shown by several on its way");
         assert_eq!(of_values(&["a", "b", "apiKey"], &json!("x")), json!(MASK));
+        assert_eq!(
+            of_values(&["basicAuth"], &json!({"user": "u", "pw": "x", "key": "y", "enabled": true})),
+            json!({"user": "u", "pw": MASK, "key": MASK, "enabled": true})
+        );
+        for credential in ["eyJhbGciOiJIUzI1NiJ9.e30.x", "root:pw@tcp(db:3306)/x", "ghp_0123456789abcdef0123", "postgres://u:p@h/d"] {
+            assert!(of_values(&["some", "value"], &json!(credential)).as_str().unwrap().contains(MASK), "{credential}");
+        }
+        for fine in ["quay.io/a/b:1@sha256:00ff", "a@b.c", "15d", "https://grafana.corp/"] {
+            assert_eq!(of_values(&["some", "value"], &json!(fine)), json!(fine));
+        }
     }
 
     #[test]

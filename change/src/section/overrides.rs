@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Context;
-use super::read::{clean, count, few, finish, plain};
+use super::read::{and, clean, count, few, finish, plain};
 use crate::compare::mask;
 use crate::input::{OverrideClass, OverrideVerdict};
 use crate::summary::{Evidence, Item, Provenance, Weight};
@@ -33,13 +33,15 @@ fn rank(class: &OverrideClass) -> u8 {
 }
 
 fn one(verdict: &OverrideVerdict) -> Option<Item> {
-    let OverrideVerdict { path, document, .. } = verdict;
+    let path = &named(&verdict.path);
+    let document = &verdict.document;
+    let (documents, first) = (documents(verdict), hint(verdict));
     let item = |code, weight, what: String| {
         let from = Provenance::new(Evidence::Tried, document);
         Item::new(code, weight, what, from).field(
             path,
-            shown(path, verdict.old_default.as_ref()),
-            shown(path, verdict.new_default.as_ref()),
+            shown(verdict, verdict.old_default.as_ref()),
+            shown(verdict, verdict.new_default.as_ref()),
         )
     };
     let item = match &verdict.class {
@@ -49,20 +51,20 @@ fn one(verdict: &OverrideVerdict) -> Option<Item> {
         }
         OverrideClass::Gone { moved_to: None, because } => {
             item("override-gone", Weight::Act, format!("{path} does nothing in the new version{}", in_brackets(because)))
-                .next(format!("look in the new values.yaml for what replaces it, then move or delete {path} in {document}"))
+                .next(format!("look in the new values.yaml for what replaces it, then move or delete {path} in {documents}"))
         }
         OverrideClass::NoEffect => item(
             "override-no-effect",
             Weight::Act,
             format!("{path} changed the old version and changes nothing in the new one, though it is still written there"),
         )
-        .next(format!("check what {path} was for, then move or delete it in {document}")),
+        .next(format!("check what {path} was for, then move or delete it in {documents}")),
         OverrideClass::NeverWorked => {
             let what = format!("{path} has no effect, neither in the old version nor in the new one");
             let known = verdict.old_default.is_some() || verdict.new_default.is_some();
             // A key that the chart knows is spelled well: most likely another value switches off what it belongs to.
             let next = if known { "or see whether another value switches off what it belongs to" } else { "or correct its spelling" };
-            item("override-never-worked", Weight::Look, what).next(format!("delete {path} from {document}, {next}"))
+            item("override-never-worked", Weight::Look, what).next(format!("delete {path} from {documents}, {next}"))
         }
         OverrideClass::HidesNewItems { items } => item(
             "override-hides",
@@ -70,25 +72,26 @@ fn one(verdict: &OverrideVerdict) -> Option<Item> {
             format!(
                 "{path} replaces a list that has gained {}: {}",
                 count(items.len(), "item by default", "items by default"),
-                few(&names(path, items), 4)
+                few(&names(verdict, items), 4)
             ),
         )
         .next(format!("in {document}, add to {path} what you want of them")),
         OverrideClass::DefaultChanged => {
-            let line = format!(
-                "{path} works, and the default that it replaces went from {} to {}",
-                said(path, &verdict.old_default),
-                said(path, &verdict.new_default)
-            );
+            let (was, is) = (said(verdict, &verdict.old_default), said(verdict, &verdict.new_default));
+            let line = if was == is && was != mask::MASK {
+                format!("{path} works now and changed nothing before: without it the new version does something else than the old one did")
+            } else {
+                format!("{path} works, and the default that it replaces went from {was} to {is}")
+            };
             item("override-default-changed", Weight::Look, line)
-                .next(format!("decide whether {} is still wanted, or delete {path} from {document}", given(verdict)))
+                .next(format!("decide whether {} is still wanted, or delete {path} from {documents}{first}", given(verdict)))
         }
         OverrideClass::NowDefault => item(
             "override-now-default",
             Weight::Know,
             format!("{path} is what the new version does anyway{}", in_brackets(&given(verdict))),
         )
-        .next(format!("{path} can be deleted from {document}")),
+        .next(format!("{path} can be deleted from {documents}{first}")),
         OverrideClass::NotTried | OverrideClass::Works => return None,
     };
     let affects: Vec<String> = verdict.affects.iter().map(|object| format!("changes {object}")).collect();
@@ -113,7 +116,7 @@ fn working(verdicts: &[&OverrideVerdict]) -> Option<Item> {
 }
 
 fn of(verdicts: &[&OverrideVerdict], class: &OverrideClass) -> Vec<String> {
-    verdicts.iter().filter(|verdict| verdict.class == *class).map(|verdict| verdict.path.clone()).collect()
+    verdicts.iter().filter(|verdict| verdict.class == *class).map(|verdict| named(&verdict.path)).collect()
 }
 
 fn in_brackets(text: &str) -> String {
@@ -125,33 +128,56 @@ fn in_brackets(text: &str) -> String {
     }
 }
 
-/// A value below this path of the documents, without its secrets.
-fn masked(path: &str, value: &Value) -> Value {
-    let keys: Vec<&str> = path.split(['.', '[', ']']).filter(|key| !key.is_empty()).collect();
+/// A key without a name is shown as one.
+fn named(path: &str) -> String {
+    if path.is_empty() { "\"\"".to_owned() } else { path.to_owned() }
+}
+
+/// All documents that set it: what an earlier one says counts as soon as the last one is silent.
+fn documents(verdict: &OverrideVerdict) -> String {
+    let all: Vec<&str> = verdict.also_in.iter().chain([&verdict.document]).map(String::as_str).collect();
+    and(&all)
+}
+
+fn hint(verdict: &OverrideVerdict) -> String {
+    if verdict.also_in.is_empty() {
+        String::new()
+    } else {
+        format!("; from {} alone, what {} says would count", verdict.document, and(&verdict.also_in))
+    }
+}
+
+/// A value of the key, without its secrets.
+fn masked(verdict: &OverrideVerdict, value: &Value) -> Value {
+    let is_secret = |object: &String| object.split('/').next().is_some_and(|kind| kind.contains("Secret"));
+    if !verdict.affects.is_empty() && verdict.affects.iter().all(is_secret) {
+        return crate::overrides::hidden(value);
+    }
+    let keys: Vec<&str> = verdict.path.split(['.', '[', ']']).filter(|key| !key.is_empty()).collect();
     mask::of_values(&keys, value)
 }
 
-fn shown(path: &str, value: Option<&Value>) -> Option<Value> {
-    value.map(|value| masked(path, value))
+fn shown(verdict: &OverrideVerdict, value: Option<&Value>) -> Option<Value> {
+    value.map(|value| masked(verdict, value))
 }
 
 fn given(verdict: &OverrideVerdict) -> String {
-    said(&verdict.path, &Some(verdict.given.clone()))
+    said(verdict, &Some(verdict.given.clone()))
 }
 
-fn said(path: &str, value: &Option<Value>) -> String {
+fn said(verdict: &OverrideVerdict, value: &Option<Value>) -> String {
     match value {
         None => "nothing".to_owned(),
         Some(Value::String(text)) if text.is_empty() => "\"\"".to_owned(),
-        Some(value) => clean(&plain(&masked(path, value)), 60),
+        Some(value) => clean(&plain(&masked(verdict, value)), 60),
     }
 }
 
 /// What people call the items of a list: their name, or what is written.
-fn names(path: &str, items: &[Value]) -> Vec<String> {
+fn names(verdict: &OverrideVerdict, items: &[Value]) -> Vec<String> {
     let name = |item: &Value| match item.get("name").and_then(Value::as_str) {
         Some(name) => name.to_owned(),
-        None => clean(&plain(&masked(path, item)), 60),
+        None => clean(&plain(&masked(verdict, item)), 60),
     };
     items.iter().map(name).collect()
 }
@@ -168,6 +194,7 @@ mod tests {
         OverrideVerdict {
             path: path.to_owned(),
             document: "prod.yaml".to_owned(),
+            also_in: Vec::new(),
             class,
             given,
             old_default: Some(json!("10d")),
@@ -220,6 +247,23 @@ mod tests {
             a.works
             b.works
         ");
+    }
+
+    #[test]
+    fn an_earlier_document_is_deleted_from_too() {
+        let also_in = vec!["base.yaml".to_owned()];
+        let now = OverrideVerdict { also_in: also_in.clone(), ..verdict("a", OverrideClass::NowDefault, json!(1)) };
+        let typo = OverrideVerdict { also_in, ..verdict("b", OverrideClass::NeverWorked, json!(1)) };
+        let held = OverrideVerdict { old_default: None, new_default: None, ..verdict("", OverrideClass::DefaultChanged, json!("1.0")) };
+        let input = Input { overrides: Some(vec![now, typo, held]), ..Input::default() };
+        insta::assert_snapshot!(page(&run(super::items, &input)), @r#"
+        look override-never-worked b has no effect, neither in the old version nor in the new one
+            -> delete b from base.yaml and prod.yaml, or see whether another value switches off what it belongs to
+        look override-default-changed "" works now and changed nothing before: without it the new version does something else than the old one did
+            -> decide whether 1.0 is still wanted, or delete "" from prod.yaml
+        know override-now-default a is what the new version does anyway (1)
+            -> a can be deleted from base.yaml and prod.yaml; from prod.yaml alone, what base.yaml says would count
+        "#);
     }
 
     #[test]

@@ -73,6 +73,7 @@ fn crds_come_first_and_values_before_them() {
     input.overrides = Some(vec![OverrideVerdict {
         path: "a.b".to_owned(),
         document: "prod.yaml".to_owned(),
+        also_in: Vec::new(),
         class: OverrideClass::Gone { moved_to: Some("a.c".to_owned()), because: "the same render".to_owned() },
         given: Value::Null,
         old_default: None,
