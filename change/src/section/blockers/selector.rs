@@ -7,6 +7,7 @@ use super::super::read::{at, clean, entries, plain};
 use crate::input::Rendered;
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 use crate::table::immutable::SOURCE;
+use crate::table::scopes::is_builtin;
 
 /// Kinds that name their selector; that of a Job is made for it.
 const KINDS: [&str; 4] = ["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"];
@@ -21,6 +22,8 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
 /// The first label that the selector asks for and the pods do not have: `app=zzz`.
 pub(in crate::section) fn mismatch(workload: &Value) -> Option<String> {
     let kind = workload.get("kind").and_then(Value::as_str)?;
+    let (group, _) = workload.get("apiVersion").and_then(Value::as_str)?.rsplit_once('/')?;
+    is_builtin(group).then_some(())?;
     at(workload, &["spec", "template"]).filter(|_| KINDS.contains(&kind))?;
     let labels = at(workload, &["spec", "template", "metadata", "labels"]);
     let lacks = |key: &str, value: &Value| labels.and_then(|labels| labels.get(key)) != Some(value);
