@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::compare::identity::text;
 use crate::compare::scalar::quantity;
+use crate::input::is_drawn;
+use crate::table::scopes::is_builtin;
 
 /// Where the table is from, as a claim says it.
 pub(crate) const SOURCE: &str = "update validation of the Kubernetes API server";
@@ -30,7 +32,19 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("CustomResourceDefinition", &["spec.group", "spec.scope", "spec.names.plural", "spec.names.kind"]),
     ("EndpointSlice", &["addressType"]),
     ("IngressClass", &["spec.controller"]),
-    ("Job", &["spec.selector", "spec.template", "spec.completionMode", "spec.manualSelector", "spec.podFailurePolicy"]),
+    (
+        "Job",
+        &[
+            "spec.selector",
+            "spec.template",
+            "spec.backoffLimitPerIndex",
+            "spec.completionMode",
+            "spec.managedBy",
+            "spec.manualSelector",
+            "spec.podFailurePolicy",
+            "spec.successPolicy",
+        ],
+    ),
     ("PriorityClass", &["value", "preemptionPolicy"]),
     ("ResourceQuota", &["spec.scopes", "spec.scopeSelector"]),
     ("RoleBinding", &["roleRef"]),
@@ -38,6 +52,9 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("Secret", &["type"]),
     ("StorageClass", &["provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"]),
 ];
+
+/// Kinds of the table that Kubernetes does not define.
+const CUSTOM: [(&str, &str); 1] = [("cert-manager.io", "CertificateRequest")];
 
 /// What a StatefulSet may change in its spec.
 const STATEFUL_FREE: [&str; 7] = [
@@ -66,7 +83,12 @@ const VOLUME_FREE: [&str; 8] = [
 /// What cannot be changed in an object that differs. `differs` says whether anything of substance differs at a path or below it.
 pub(crate) fn fixed(old: &Value, new: &Value, differs: &dyn Fn(&[&str]) -> bool) -> Vec<Fixed> {
     let kind = text(new, "kind");
+    let group = text(new, "apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
     let mut found = Vec::new();
+    // Others have StatefulSets, too, under rules of their own.
+    if !is_builtin(group) && !CUSTOM.contains(&(group, kind)) {
+        return found;
+    }
     match kind {
         "Deployment" | "DaemonSet" | "ReplicaSet" => selector(old, new, differs, &mut found),
         "StatefulSet" => {
@@ -80,6 +102,7 @@ pub(crate) fn fixed(old: &Value, new: &Value, differs: &dyn Fn(&[&str]) -> bool)
         "Pod" => pod(old, new, differs, &mut found),
         "PersistentVolume" => spec_but(old, new, &[], &VOLUME_FREE, differs, &mut found),
         "Service" => service(old, new, &mut found),
+        "Job" => completions(old, new, differs, &mut found),
         "ConfigMap" | "Secret" => frozen(old, new, differs, &mut found),
         _ => {}
     }
@@ -113,7 +136,8 @@ pub(crate) fn stored_selector(object: &Value) -> Option<Value> {
 
 fn selector(old: &Value, new: &Value, differs: &dyn Fn(&[&str]) -> bool, found: &mut Vec<Fixed>) {
     let (before, after) = (stored_selector(old), stored_selector(new));
-    if before != after && differs(&["spec", "selector"]) {
+    let is_another = before != after || after.as_ref().is_some_and(|selector| is_drawn(&selector.to_string()));
+    if is_another && differs(&["spec", "selector"]) {
         found.push(Fixed { path: "spec.selector".to_owned(), before, after, shrinks: false });
     }
 }
@@ -166,6 +190,17 @@ fn shrunk(old: &Value, new: &Value, found: &mut Vec<Fixed>) {
     }
 }
 
+/// How often a Job has to succeed; one with indices may change it together with how many run at once.
+fn completions(old: &Value, new: &Value, differs: &dyn Fn(&[&str]) -> bool, found: &mut Vec<Fixed>) {
+    const COUNT: [&str; 2] = ["spec", "completions"];
+    let (before, after) = (look(old, &COUNT), look(new, &COUNT));
+    let at_once = new["spec"]["parallelism"].as_u64().unwrap_or(1);
+    let together = new["spec"]["completionMode"] == "Indexed" && after.and_then(Value::as_u64) == Some(at_once);
+    if differs(&COUNT) && !together {
+        found.push(at("spec.completions", before, after));
+    }
+}
+
 /// An address, once given, stays. What is not written is filled in from what is stored.
 fn service(old: &Value, new: &Value, found: &mut Vec<Fixed>) {
     let spec = |value: &Value, key: &str| value["spec"][key].as_str().unwrap_or_default().to_owned();
@@ -174,7 +209,10 @@ fn service(old: &Value, new: &Value, found: &mut Vec<Fixed>) {
         return;
     }
     let after = spec(new, "clusterIP");
-    if !after.is_empty() && spec(old, "clusterIP") != after {
+    // One without an address has none for its nodes, either, and is not given one for its new type.
+    let needs_one = |value: &Value| matches!(spec(value, "type").as_str(), "LoadBalancer" | "NodePort");
+    let stays_headless = spec(old, "clusterIP") == "None" && after.is_empty() && needs_one(new);
+    if stays_headless || (!after.is_empty() && spec(old, "clusterIP") != after) {
         found.push(at("spec.clusterIP", look(old, &["spec", "clusterIP"]), look(new, &["spec", "clusterIP"])));
     }
     let (before, after) = (&old["spec"]["ipFamilies"][0], &new["spec"]["ipFamilies"][0]);
