@@ -2,6 +2,7 @@
 
 mod align;
 mod convert;
+pub(crate) mod drawn;
 pub(crate) mod identity;
 mod labels;
 mod list;
@@ -25,6 +26,7 @@ use crate::input::{Rendered, Side, Target};
 use crate::section::rbac::grant;
 use crate::summary::{NoiseKind, ObjectRef};
 use crate::table::scopes::is_builtin;
+use drawn::Drawn;
 use identity::{Key, Scopes, key};
 use labels::Versions;
 pub(crate) use rename::replacements;
@@ -165,6 +167,7 @@ struct Sides<'a> {
     scopes: Scopes<'a>,
     versions: Versions,
     scaled: Targets,
+    drawn: Drawn<'a>,
 }
 
 /// Objects in order, each of its own; and those that a later one covers.
@@ -176,7 +179,7 @@ impl<'a> Sides<'a> {
         let all = [old, new].into_iter().flat_map(|side| side.crds.iter().chain(&side.objects));
         let scopes = Scopes::new(&target.namespace, all);
         let objects = || old.objects.iter().chain(&new.objects);
-        Self { scaled: Targets::of(&scopes, objects()), scopes, versions: Versions::of(old, new) }
+        Self { scaled: Targets::of(&scopes, objects()), scopes, versions: Versions::of(old, new), drawn: Drawn::of(old, new) }
     }
 
     fn compare(&self, old: &'a [Rendered], new: &'a [Rendered]) -> Comparison<'a> {
@@ -222,6 +225,9 @@ impl<'a> Sides<'a> {
             if found.changes.len() < all {
                 found.noise.insert(NoiseKind::Spelling);
             }
+        }
+        if rules.lasting {
+            found.changes.extend(self.drawn.changes(&new.object, &old.rendered.value, &new.rendered.value));
         }
         let noise = found.noise.into_iter().collect();
         Pair { object: new.object, old: old.rendered, new: new.rendered, changes: found.changes, noise }

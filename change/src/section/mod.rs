@@ -2,6 +2,7 @@
 
 mod blockers;
 mod crds;
+mod each_time;
 mod hooks;
 mod network;
 mod notes;
@@ -59,12 +60,12 @@ fn items(id: SectionId, context: &Context<'_>) -> Vec<Item> {
         SectionId::Overrides => overrides::items(context),
         SectionId::Versions => versions::items(context),
         SectionId::Crds => crds::items(context),
-        SectionId::Workloads => workloads::items(context),
+        SectionId::Workloads => [workloads::items(context), each_time::items(context, true)].concat(),
         SectionId::Rbac => rbac::items(context),
         SectionId::Network => network::items(context),
         SectionId::Rules => rules::items(context),
         SectionId::Hooks => hooks::items(context),
-        SectionId::Objects => objects::items(context),
+        SectionId::Objects => [objects::items(context), each_time::items(context, false)].concat(),
         SectionId::Notes => notes::items(context),
     }
 }

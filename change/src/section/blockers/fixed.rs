@@ -3,11 +3,13 @@
 use serde_json::Value;
 
 use super::super::Context;
+use super::super::read::few;
 use super::selector::mismatch;
+use crate::compare::drawn::is_of_every_upgrade;
 use crate::compare::identity::text;
 use crate::compare::mask;
-use crate::compare::{Pair, Step};
-use crate::input::Rendered;
+use crate::compare::{Change, Pair, Step};
+use crate::input::{Rendered, is_drawn};
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 use crate::table::immutable::{Fixed, SOURCE, fixed};
 
@@ -17,11 +19,15 @@ pub(in crate::section) struct Stuck<'c> {
     pub(in crate::section) old: &'c Rendered,
     pub(in crate::section) new: &'c Rendered,
     pub(in crate::section) fields: Vec<Fixed>,
+    /// Fields that are another at each upgrade.
+    drawn: Vec<String>,
 }
 
 /// Objects whose change the API server refuses, in the order of the new render.
 pub(in crate::section) fn stuck<'c>(context: &'c Context<'_>) -> Vec<Stuck<'c>> {
-    context.objects.pairs.iter().filter(|pair| pair.changed()).filter_map(of_pair).collect()
+    // One with another name at each upgrade is made anew, and not changed.
+    let lasts = |pair: &&Pair<'_>| pair.changed() && !is_drawn(&pair.object.name);
+    context.objects.pairs.iter().filter(lasts).filter_map(of_pair).collect()
 }
 
 fn of_pair<'c>(pair: &'c Pair<'_>) -> Option<Stuck<'c>> {
@@ -31,7 +37,8 @@ fn of_pair<'c>(pair: &'c Pair<'_>) -> Option<Stuck<'c>> {
         pair.changes.iter().any(|change| change.under(keys) || (above(&change.path, keys) && at(old) != at(new)))
     };
     let fields = fixed(old, new, &differs);
-    (!fields.is_empty()).then_some(Stuck { object: &pair.object, old: pair.old, new: pair.new, fields })
+    let drawn = pair.changes.iter().filter(|change| is_of_every_upgrade(change)).map(Change::path_text).collect();
+    (!fields.is_empty()).then_some(Stuck { object: &pair.object, old: pair.old, new: pair.new, fields, drawn })
 }
 
 /// Whether the change stands above the keys: a whole map that came or went.
@@ -50,7 +57,13 @@ fn claim(stuck: &Stuck<'_>, field: &Fixed) -> Item {
     let what = if field.shrinks {
         format!("{} cannot shrink", field.path)
     } else {
-        format!("{} of a {kind} cannot be changed once it is there", field.path)
+        let drawn: Vec<&String> = stuck.drawn.iter().filter(|path| path.starts_with(&field.path)).collect();
+        let always = match drawn.as_slice() {
+            [] => String::new(),
+            [one] if **one == field.path => ", and is another at each upgrade".to_owned(),
+            all => format!(", and {} in it is another at each upgrade", few(all, 3)),
+        };
+        format!("{} of a {kind} cannot be changed once it is there{always}", field.path)
     };
     let path: Vec<Step> = field.path.split('.').map(|key| Step::Key(key.to_owned())).collect();
     let shown = |value: &Option<Value>| value.as_ref().map(|value| mask::masked(kind, &path, value));

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::read::{and, claim, list, text};
 use super::new_of;
 use super::why::{lines, reasons};
+use crate::compare::drawn::is_of_every_upgrade;
 use crate::compare::{Change, Pair};
 use crate::summary::{Item, Weight};
 use crate::verdict::RESTART;
@@ -25,8 +26,14 @@ pub(super) fn item(pair: &Pair<'_>, configs: &[String]) -> Option<Item> {
     if changes.is_empty() {
         return None;
     }
-    let found = reasons(changes.iter().copied(), below.len(), configs);
-    let because = and(&found.phrases);
+    let (always, once): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| is_of_every_upgrade(change));
+    let found = reasons(once.iter().copied(), below.len(), configs);
+    let always = and(&reasons(always.into_iter(), below.len(), &[]).phrases);
+    let because = match (found.phrases.is_empty(), always.is_empty()) {
+        (_, true) => and(&found.phrases),
+        (true, false) => format!("{always} (another each time)"),
+        (false, false) => format!("{}; and on every upgrade: {always} (another each time)", and(&found.phrases)),
+    };
     let value = &pair.new.value;
     let detail = lines(changes.iter().copied());
     if kind == "CronJob" {
@@ -37,7 +44,9 @@ pub(super) fn item(pair: &Pair<'_>, configs: &[String]) -> Option<Item> {
         return Some(claim("pods-restart-by-hand", Weight::Look, what, &[new_of(pair)]).detail(detail));
     }
     let (weight, how) = manner(value);
-    let what = if found.for_nothing {
+    let what = if found.phrases.is_empty() {
+        format!("its pods restart on every upgrade{how}: {because}")
+    } else if found.for_nothing {
         format!("its pods restart for nothing but {because}{how}")
     } else {
         format!("its pods restart{how}: {because}")

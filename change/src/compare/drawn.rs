@@ -1,0 +1,79 @@
+//! Fields that are another at each upgrade although the versions agree: random ones, and those that carry the revision. They say nothing
+//! about a change between versions, but pods restart for them, and what cannot be changed fails on them.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Change, Step};
+use crate::input::{RANDOM, REVISION, RandomField, Side, is_drawn};
+use crate::summary::ObjectRef;
+use crate::table::immutable::fixed;
+
+/// Objects that have such fields in both renders, as they are printed.
+#[derive(Debug, Default)]
+pub(super) struct Drawn<'a>(BTreeSet<&'a str>);
+
+impl<'a> Drawn<'a> {
+    pub(super) fn of(old: &'a Side, new: &'a Side) -> Self {
+        let names = |fields: &'a [RandomField]| -> BTreeSet<&'a str> { fields.iter().map(|field| field.object.as_str()).collect() };
+        Self(names(&old.random).intersection(&names(&new.random)).copied().collect())
+    }
+
+    /// Those of the fields for which something happens; an object with another name each time is another object each time.
+    pub(super) fn changes(&self, object: &ObjectRef, old: &Value, new: &Value) -> Vec<Change> {
+        if self.0.is_empty() || !self.0.contains(object.to_string().as_str()) {
+            return Vec::new();
+        }
+        if is_drawn(&object.name) {
+            let name = || Some(Value::from(object.name.as_str()));
+            return vec![Change { path: ["metadata", "name"].map(|key| Step::Key(key.to_owned())).into(), before: name(), after: name() }];
+        }
+        let mut paths = Vec::new();
+        find(old, new, &mut Vec::new(), &mut paths);
+        let all: Vec<Change> = paths.into_iter().map(|(path, text)| marked(path, text)).collect();
+        let stuck = fixed(old, new, &|keys| all.iter().any(|change| change.under(keys)));
+        let is_stuck = |change: &Change| stuck.iter().any(|field| change.path_text().starts_with(&field.path));
+        let restarts = matches!(object.kind.as_str(), "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet");
+        all.iter().filter(|change| is_stuck(change) || (restarts && change.under(&["spec", "template"]))).cloned().collect()
+    }
+}
+
+/// Whether the change is one of these.
+pub(crate) fn is_of_every_upgrade(change: &Change) -> bool {
+    change.before == change.after && change.after.as_ref().and_then(Value::as_str).is_some_and(is_drawn)
+}
+
+/// The mark alone: what stands around it in a text may be secret.
+fn marked(path: Vec<Step>, text: &str) -> Change {
+    let mark = || Some(Value::from(if text.contains(RANDOM) { RANDOM } else { REVISION }));
+    Change { path, before: mark(), after: mark() }
+}
+
+fn find<'v>(old: &Value, new: &'v Value, path: &mut Vec<Step>, found: &mut Vec<(Vec<Step>, &'v str)>) {
+    match (old, new) {
+        (Value::String(was), Value::String(is)) if was == is && is_drawn(is) => found.push((path.clone(), is)),
+        (Value::Object(old), Value::Object(new)) => {
+            for (key, is) in new {
+                let Some(was) = old.get(key) else { continue };
+                path.push(Step::Key(key.clone()));
+                find(was, is, path, found);
+                path.pop();
+            }
+        }
+        (Value::Array(old), Value::Array(new)) => {
+            for (at, is) in new.iter().enumerate() {
+                let named = is["name"].as_str();
+                let was = match named {
+                    Some(name) => old.iter().find(|was| was["name"] == name),
+                    None => old.get(at),
+                };
+                let Some(was) = was else { continue };
+                path.push(named.map_or(Step::Index(at), |name| Step::Item(name.to_owned())));
+                find(was, is, path, found);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
