@@ -1,5 +1,6 @@
 //! How far back one can go, and what that takes.
 
+use super::cluster::ClusterUpgrade;
 use super::graph::{Chores, Graph, Stand};
 use super::kubernetes::Minors;
 use super::route::Reason;
@@ -41,6 +42,15 @@ pub(crate) fn going_back(chores: &Chores<'_>, target: &Stand) -> Vec<String> {
         words.push(format!("take the values back, too, which `helm rollback` does by itself and an upgrade does not: {named}{rest}"));
     }
     words
+}
+
+/// What is left of the revisions from before an upgrade of the cluster.
+pub(crate) fn further_back(upgrade: &ClusterUpgrade) -> Option<String> {
+    let stop = upgrade.stops.iter().rev().find(|stop| stop.certain && !stop.removed.is_empty())?;
+    Some(format!(
+        "further back than {} with `helm upgrade` alone: `helm rollback` would take a manifest that may have what Kubernetes {} serves no more",
+        upgrade.at, stop.before
+    ))
 }
 
 fn recreates(step: &Step) -> bool {

@@ -61,8 +61,10 @@ pub enum Seen {
         /// The CRD.
         crd: String,
     },
-    /// The newer chart's `kubeVersion`.
+    /// The `kubeVersion` of one of the two charts.
     KubeVersion {
+        /// Which.
+        at: Stand,
         /// The range.
         range: Constraint,
     },
@@ -96,7 +98,7 @@ impl fmt::Display for Seen {
                 write!(f, "{count} objects are replaced by others of another name, unless {path} is {value}")
             }
             Self::CrdChanged { crd } => write!(f, "CRDs change: {crd}"),
-            Self::KubeVersion { range } => write!(f, "kubeVersion is {range}"),
+            Self::KubeVersion { at, range } => write!(f, "kubeVersion of {at} is {range}"),
             Self::Refutes { rule, detail } => write!(f, "{detail}, against rule {rule}"),
             Self::Confirms { rule, detail } => write!(f, "{detail}, as rule {rule} says"),
         }
@@ -162,9 +164,9 @@ fn judged(set: &RuleSet, evidence: &Evidence) -> (Vec<String>, bool, String) {
             let sets = |step: &Step| matches!((step, keeps), (Step::SetValue { path, value }, Some(keeps)) if (path, value) == (&keeps.0, &keeps.1));
             (asks(&sets), true, format!("{}, {between}", evidence.seen))
         }
-        Seen::KubeVersion { range } => {
+        Seen::KubeVersion { at, range } => {
             let says = |rule: &Rule| {
-                let there = rule.chart == evidence.to.chart && takes(rule.to.as_ref(), &evidence.to.version);
+                let there = rule.chart == at.chart && takes(rule.to.as_ref(), &at.version);
                 there && rule.needs_kubernetes.as_ref() == Some(range)
             };
             (ids(&says), true, format!("kubeVersion is {range}, {between}"))
@@ -239,9 +241,10 @@ fn missing(evidence: &Evidence, number: usize) -> Option<Rule> {
             rule.before = vec![Step::ApplyCrds];
             rule.note = Some(format!("{crd}: new or changed, and helm never upgrades a CRD"));
         }
-        Seen::KubeVersion { range: needed } => {
+        Seen::KubeVersion { at, range: needed } => {
             // Of the versions between nothing is known, so it is the one that was rendered.
-            (rule.from, rule.to, rule.needs_kubernetes) = (None, range("=", &evidence.to.version), Some(needed.clone()));
+            (rule.chart, rule.from_chart) = (at.chart.clone(), at.chart.clone());
+            (rule.from, rule.to, rule.needs_kubernetes) = (None, range("=", &at.version), Some(needed.clone()));
         }
         // A blocker stops its one hop, and asks for nothing.
         Seen::Blocks(_) | Seen::Confirms { .. } | Seen::Refutes { .. } => return None,
@@ -276,8 +279,11 @@ rules:
         set
     }
 
+    fn stand(text: &str) -> Stand {
+        Stand { chart: "beacon".to_owned(), version: Version::parse(text).unwrap() }
+    }
+
     fn evidence(from: &str, to: &str, seen: Seen) -> Evidence {
-        let stand = |text: &str| Stand { chart: "beacon".to_owned(), version: Version::parse(text).unwrap() };
         Evidence { from: stand(from), to: stand(to), seen, source: "defaults".to_owned() }
     }
 
@@ -314,7 +320,7 @@ rules:
             &[
                 evidence("1.10.0", "2.0.0", stuck("Deployment", "prod-agent", "recreate", ORPHAN, false)),
                 evidence("1.10.0", "2.0.0", stuck("StatefulSet", "prod-store", "recreate", ORPHAN, false)),
-                evidence("2.5.0", "4.0.0", Seen::KubeVersion { range: Constraint::parse(">=1.30.0-0").unwrap() }),
+                evidence("2.5.0", "4.0.0", Seen::KubeVersion { at: stand("4.0.0"), range: Constraint::parse(">=1.30.0-0").unwrap() }),
                 evidence("1.10.0", "2.0.0", Seen::Refutes { rule: "known".into(), detail: "no such object".into() }),
             ],
         );

@@ -1,6 +1,6 @@
 //! What is wrong with rules although they can be read.
 
-use super::blocked::NoRoute;
+use super::blocked::{Blocking, NoRoute};
 use super::graph::Stand;
 use super::kubernetes::Minors;
 use super::read::{RuleError, RuleFile, read};
@@ -155,6 +155,20 @@ fn ranges(set: &RuleSet, rule: &Rule) -> Vec<String> {
     words
 }
 
+/// What can be done about rules that leave no way together.
+fn remedy(by: &[Blocking]) -> String {
+    let ids = |own: bool| {
+        let ids: Vec<&str> = by.iter().filter(|one| (one.origin == Origin::Operator) == own).map(|one| one.rule.as_str()).collect();
+        ids.join(" or ")
+    };
+    match (ids(true).as_str(), ids(false).as_str()) {
+        ("", "") => String::new(),
+        ("", others) => format!("; mend {others}, or take one of them out"),
+        (own, "") => format!("; mend {own}, or take one of them out"),
+        (own, others) => format!("; mend {own}, or say that {others} does not hold for you: `disable` with the reason"),
+    }
+}
+
 /// Whether one can get from the oldest known version of a file's chart to the newest at all.
 fn from_end_to_end(set: &RuleSet, file: &RuleFile) -> Option<Problem> {
     let versions = &set.charts.get(&file.chart)?.versions;
@@ -165,5 +179,12 @@ fn from_end_to_end(set: &RuleSet, file: &RuleFile) -> Option<Problem> {
     let by = if let NoRoute::Blocked { by, .. } = &blocked { by.as_slice() } else { &[] };
     let own = file.rules.iter().find(|rule| by.iter().any(|blocking| blocking.rule == rule.id));
     let place = own.map_or(&file.place, |rule| &rule.place).clone();
-    Some(Problem { place, rule: own.map(|rule| rule.id.clone()), words: blocked.to_string() })
+    let mut words = blocked.to_string();
+    let rules = by.iter().filter_map(|blocking| set.rules.iter().find(|rule| rule.id == blocking.rule));
+    let several = by.len() > 1;
+    for rule in rules.filter(|rule| several || rule.place != place) {
+        words.push_str(&format!("; {} at {}: {}", rule.id, rule.place, rule.says()));
+    }
+    words.push_str(&remedy(by));
+    Some(Problem { place, rule: own.map(|rule| rule.id.clone()), words })
 }

@@ -65,8 +65,33 @@ pub struct RuleError {
     pub what: String,
 }
 
+/// What a list has many of, in words.
+trait Listed {
+    const MANY: &'static str;
+}
+
+impl Listed for Version {
+    const MANY: &'static str = "versions";
+}
+
+impl Listed for RuleDoc {
+    const MANY: &'static str = "rules";
+}
+
+impl Listed for DisableDoc {
+    const MANY: &'static str = "rules to disable";
+}
+
+impl Listed for Step {
+    const MANY: &'static str = "steps";
+}
+
+impl Listed for String {
+    const MANY: &'static str = "tests";
+}
+
 /// A list that is refused as soon as it is too long, before the rest of it is read.
-struct Few<T, const MOST: usize>(Vec<T>);
+struct Few<T, const MOST: usize>(Vec<Spanned<T>>);
 
 impl<T, const MOST: usize> Default for Few<T, MOST> {
     fn default() -> Self {
@@ -74,7 +99,7 @@ impl<T, const MOST: usize> Default for Few<T, MOST> {
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
+impl<'de, T: Listed + Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_seq(FewVisitor(PhantomData))
     }
@@ -82,7 +107,7 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MO
 
 struct FewVisitor<T, const MOST: usize>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for FewVisitor<T, MOST> {
+impl<'de, T: Listed + Deserialize<'de>, const MOST: usize> Visitor<'de> for FewVisitor<T, MOST> {
     type Value = Few<T, MOST>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -93,7 +118,7 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for FewVisitor<T,
         let mut read = Vec::new();
         while let Some(one) = list.next_element()? {
             if read.len() == MOST {
-                return Err(A::Error::custom(format!("this list has more than {MOST} entries")));
+                return Err(A::Error::custom(format!("these are more than {MOST} {}", T::MANY)));
             }
             read.push(one);
         }
@@ -110,11 +135,11 @@ struct FileDoc {
     #[serde(default)]
     covers: Option<Constraint>,
     #[serde(default)]
-    versions: Few<Spanned<Version>, MAX_VERSIONS>,
+    versions: Few<Version, MAX_VERSIONS>,
     #[serde(default)]
-    rules: Few<Spanned<RuleDoc>, MAX_RULES>,
+    rules: Few<RuleDoc, MAX_RULES>,
     #[serde(default)]
-    disable: Few<Spanned<DisableDoc>, MAX_RULES>,
+    disable: Few<DisableDoc, MAX_RULES>,
 }
 
 #[derive(Deserialize)]
@@ -136,13 +161,13 @@ struct RuleDoc {
     #[serde(default)]
     before_kubernetes: Option<Constraint>,
     #[serde(default)]
-    before: Few<Spanned<Step>, MAX_STEPS>,
+    before: Few<Step, MAX_STEPS>,
     #[serde(default)]
-    after: Few<Spanned<Step>, MAX_STEPS>,
+    after: Few<Step, MAX_STEPS>,
     #[serde(default)]
     no_way_back: Option<Spanned<String>>,
     #[serde(default)]
-    tests: Few<Spanned<String>, MAX_STEPS>,
+    tests: Few<String, MAX_STEPS>,
     source: Spanned<String>,
     #[serde(default)]
     note: Option<Spanned<String>>,
@@ -175,18 +200,31 @@ pub fn read(name: &str, text: &str, origin: Origin) -> Result<RuleFile, Vec<Rule
         Err(error) => {
             let error = error.without_snippet();
             let place = reader.place(error.location().unwrap_or(Location::UNKNOWN));
-            let what = match error {
-                serde_saphyr::Error::MultipleDocuments { .. } => "a file of rules is one document; write a file for each chart".to_owned(),
-                error => what_is_wrong(&error.to_string()),
-            };
-            Err(vec![RuleError { place, what }])
+            Err(vec![RuleError { place, what: what_is_wrong(error) }])
         }
     }
 }
 
-/// The parser's message without the place, which stands before it already.
-fn what_is_wrong(message: &str) -> String {
-    let message = message.split(" at line ").next().unwrap_or(message);
+/// The parser's message in the words of a rule, without the place, which stands before it already.
+fn what_is_wrong(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    let words = match error {
+        Error::MultipleDocuments { .. } => "a file of rules is one document; write a file for each chart",
+        Error::DuplicateMappingKey { key: Some(key), .. } => return format!("`{}` is written twice here", cut(key)),
+        Error::DuplicateMappingKey { .. } => "a field is written twice here",
+        Error::Eof { .. } => "there is nothing in this file; a file of rules begins with `apiVersion`",
+        Error::UnexpectedValueForUnitEnumVariant { .. } => "nothing follows this step: it is one word, `- applyCrds`",
+        Error::ExpectedMappingEndAfterEnumVariantValue { .. } => "a step is one thing; the next one begins with `-` on its own line",
+        Error::ExternallyTaggedEnumExpectedScalarOrMapping { .. } | Error::ExpectedStringKeyForExternallyTaggedEnum { .. } => {
+            "a step is a word or a map with one field"
+        }
+        _ => "",
+    };
+    if !words.is_empty() {
+        return words.to_owned();
+    }
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message);
     let message = message.lines().next().unwrap_or_default().trim_end_matches([':', ',']);
     message
         .replace("expected sequence start", "a list is expected here")
@@ -245,6 +283,10 @@ impl Reader<'_> {
     fn rule(&mut self, doc: RuleDoc, at: Location, chart: &str) -> Rule {
         let id = self.name(&doc.id, "id");
         doc.before.0.iter().chain(&doc.after.0).for_each(|step| self.step(step));
+        let steps = doc.before.0.len() + doc.after.0.len();
+        if steps > MAX_STEPS {
+            self.problem(at, format!("rule {id:?} has {steps} steps; more than {MAX_STEPS} in one rule are none that somebody does"));
+        }
         if doc.skip.is_some() && doc.must_stop_at.is_some() {
             self.problem(at, format!("rule {id:?} says both `skip` and `mustStopAt`; write two rules"));
         }
@@ -284,9 +326,17 @@ impl Reader<'_> {
         match &step.value {
             Step::ApplyCrds | Step::ChartDiff(_) => {}
             Step::Text(text) => check(text, "text"),
-            Step::RenameValue { from, to } => [from, to].into_iter().for_each(|path| check(path, "renameValue")),
-            Step::SetValue { path, value } => [path, value].into_iter().for_each(|text| check(text, "setValue")),
-            Step::RemoveValue { path } => check(path, "removeValue"),
+            Step::RenameValue { from, to } => {
+                [from, to].into_iter().for_each(|path| self.path(path, "renameValue", at));
+                if from == to {
+                    self.problem(at, format!("`renameValue` gives {:?} the name that it has", cut(from)));
+                }
+            }
+            Step::SetValue { path, value } => {
+                check(value, "setValue");
+                self.path(path, "setValue", at);
+            }
+            Step::RemoveValue { path } => self.path(path, "removeValue", at),
             Step::DeleteOrphan(object) | Step::DeleteObject(object) => {
                 check(&object.kind, "kind");
                 [&object.name, &object.selector, &object.namespace].into_iter().flatten().for_each(|text| check(text, "object"));
@@ -294,6 +344,14 @@ impl Reader<'_> {
                     self.problem(at, "which object is deleted? say `name` or `selector`");
                 }
             }
+        }
+    }
+
+    /// The way to a key of the values: keys with dots between them.
+    fn path(&mut self, path: &str, field: &str, at: Location) {
+        let path = self.text(&Spanned::new(path.to_owned(), at, at), field);
+        if !path.is_empty() && path.split('.').any(|key| key.trim().is_empty()) {
+            self.problem(at, format!("`{field}` has an empty key in {:?}", cut(&path)));
         }
     }
 

@@ -10,7 +10,7 @@ use super::rule::{Object, Rule, Step, takes};
 use super::set::RuleSet;
 use crate::compare::replaced_count;
 use crate::constraint::Constraint;
-use crate::input::{Input, Rendered};
+use crate::input::{Input, Rendered, Side};
 use crate::summary::{SectionId, Summary, Weight};
 
 /// CRDs that are named before the rest is counted.
@@ -25,7 +25,9 @@ pub fn seen(set: &RuleSet, from: &Stand, to: &Stand, input: &Input, summary: &Su
     all.extend(lost_fields(summary));
     all.extend(crds_in_words(&diffed.crds).map(|crd| Seen::CrdChanged { crd }));
     all.extend(replaced(input));
-    all.extend(kubernetes(set, to, input));
+    // That a rule knows where the way begins needs no proof.
+    all.extend(kubernetes(set, from, &input.old).filter(|seen| matches!(seen, Seen::KubeVersion { .. })));
+    all.extend(kubernetes(set, to, &input.new));
     all.extend(diffed.blockers.iter().map(|claim| Seen::Blocks(Box::new(claim.clone()))));
     all.extend(set.rules.iter().filter(|rule| crosses(rule, from, to)).filter_map(|rule| refuted(rule, &diffed, input)));
     let evidence = |seen| Evidence { from: from.clone(), to: to.clone(), seen, source: source.to_owned() };
@@ -70,19 +72,19 @@ fn crds_in_words(changed: &[String]) -> Option<String> {
     }
 }
 
-/// What the newer chart says of Kubernetes: a confirmation where a rule knows at least as much, else a rule that is missing.
-fn kubernetes(set: &RuleSet, to: &Stand, input: &Input) -> Option<Seen> {
-    let text = input.new.chart.kube_version.as_deref().filter(|text| !text.trim().is_empty())?;
+/// What a chart says of Kubernetes: a confirmation where a rule knows at least as much, else a rule that is missing.
+fn kubernetes(set: &RuleSet, at: &Stand, side: &Side) -> Option<Seen> {
+    let text = side.chart.kube_version.as_deref().filter(|text| !text.trim().is_empty())?;
     let range = Constraint::parse(text).ok()?;
     let said = Minors::taken(&range, None);
     let knows = |rule: &&Rule| {
         let needed = rule.needs_kubernetes.as_ref().map(|needed| Minors::taken(needed, None));
-        rule.chart == to.chart && takes(rule.to.as_ref(), &to.version) && needed.is_some_and(|needed| needed.and(said) == needed)
+        rule.chart == at.chart && takes(rule.to.as_ref(), &at.version) && needed.is_some_and(|needed| needed.and(said) == needed)
     };
     match set.rules.iter().find(knows) {
         _ if said == Minors::ALL => None,
         Some(rule) => Some(Seen::Confirms { rule: rule.id.clone(), detail: format!("kubeVersion is {text}") }),
-        None => Some(Seen::KubeVersion { range }),
+        None => Some(Seen::KubeVersion { at: at.clone(), range }),
     }
 }
 
@@ -195,6 +197,26 @@ rules:
         // Nothing is known to run on both sides of 1.31, and 1.0.0 runs on any.
         let route = solve(&proved, &question).unwrap();
         assert!(route.hops[0].cluster_upgrade.is_some(), "{route:#?}");
+    }
+
+    #[test]
+    fn what_the_version_bears_where_the_way_begins_is_read_too() {
+        let mut changed = input(Vec::new(), Vec::new(), "");
+        changed.old.chart.kube_version = Some(">=1.20 <1.25".to_owned());
+        let evidence = seen(&rules(), &stand("1.0.0"), &stand("2.0.0"), &changed, &summarise(&changed), "a test");
+        assert_eq!(evidence[0].seen.to_string(), "kubeVersion of beacon 1.0.0 is >=1.20 <1.25");
+        let mut set = apply_evidence(&rules(), &evidence);
+        let question = |kubernetes: &str| Question {
+            from: stand("1.0.0"),
+            to_chart: None,
+            to: Version::parse("2.0.0").unwrap(),
+            kubernetes: Some(Version::parse(kubernetes).unwrap()),
+        };
+        // No Kubernetes takes both, so the cluster cannot be upgraded while it stands there.
+        assert!(solve(&set, &question("1.22.3")).is_err());
+        set.rules.retain(|rule| rule.id != "kubernetes");
+        let route = solve(&set, &question("1.26.3")).unwrap();
+        assert_eq!((route.hops[0].way_back_to.clone(), route.hops[0].no_way_back.len()), (stand("2.0.0"), 1));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A way, told with all reasons.
 
-use super::back::{going_back, way_back};
+use super::back::{further_back, going_back, way_back};
 use super::cluster::{ClusterUpgrade, cluster_upgrade};
 use super::graph::{Graph, Stand};
 use super::kubernetes::{KubernetesRange, Minors};
@@ -189,7 +189,9 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
         back = limit;
         stood.push(leg.node);
         let chores = graph.chores(here, leg.node);
-        let going_back = if back <= here { going_back(&chores, &graph.nodes[leg.node].stand) } else { Vec::new() };
+        let upgrade = upgrade(index, leg, here);
+        let mut over = if back <= here { going_back(&chores, &graph.nodes[leg.node].stand) } else { Vec::new() };
+        over.extend(upgrade.as_ref().filter(|_| back < here).and_then(further_back));
         let target = &graph.nodes[leg.node].stand.version;
         let told = |list: Vec<(&Step, Vec<&Rule>)>| {
             let chore = |(step, rules): (&Step, Vec<&Rule>)| Chore {
@@ -203,14 +205,14 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
             number: index + 1,
             stand: stand(leg.node),
             why: way.get(index + 1).map(|next| why_not_further(graph, here, leg.node, next)).unwrap_or_default(),
-            cluster_upgrade: upgrade(index, leg, here),
+            cluster_upgrade: upgrade,
             blockers: Vec::new(),
             before: told(chores.before),
             after: told(chores.after),
             tests: tests(graph, here, leg.node),
             no_way_back,
             way_back_to: stand(back),
-            going_back,
+            going_back: over,
             kubernetes: graph.minors(leg.node).range(),
         });
         here = leg.node;

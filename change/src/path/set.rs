@@ -20,6 +20,8 @@ pub struct RuleSet {
     pub charts: BTreeMap<String, Chart>,
     /// Rules that were turned off, and why.
     pub disabled: BTreeMap<String, String>,
+    /// Rules that were here, by their ids: how they went, and where that is written.
+    pub(super) gone: BTreeMap<String, (String, Place)>,
 }
 
 /// A chart that rules know.
@@ -53,20 +55,28 @@ impl RuleSet {
         for disabled in &file.disabled {
             if after.remove(&disabled.id) {
                 after.disabled.insert(disabled.id.clone(), disabled.reason.clone());
+                after.gone.insert(disabled.id.clone(), ("disabled".to_owned(), disabled.place.clone()));
             } else {
-                problems.push(self.unknown(&disabled.place, &disabled.id));
+                problems.push(after.unknown(&disabled.place, &disabled.id));
             }
         }
         for rule in file.rules {
             let at = rule.place.clone();
             match rule.replaces.as_deref() {
                 Some(id) => match after.rules.iter().position(|other| other.id == id) {
-                    Some(index) if rule.id == id || !after.has(&rule.id) => after.rules[index] = rule,
-                    Some(_) => problems.push(taken(&at, &rule.id)),
-                    None => problems.push(self.unknown(&at, id)),
+                    Some(index) => match after.taken(&at, &rule.id).filter(|_| rule.id != id) {
+                        Some(problem) => problems.push(problem),
+                        None => {
+                            after.gone.insert(id.to_owned(), (format!("replaced by {:?}", rule.id), at));
+                            after.rules[index] = rule;
+                        }
+                    },
+                    None => problems.push(after.unknown(&at, id)),
                 },
-                None if after.has(&rule.id) => problems.push(taken(&at, &rule.id)),
-                None => after.rules.push(rule),
+                None => match after.taken(&at, &rule.id) {
+                    Some(problem) => problems.push(problem),
+                    None => after.rules.push(rule),
+                },
             }
         }
         let chart = after.charts.entry(file.chart).or_default();
@@ -113,8 +123,11 @@ impl RuleSet {
         self.charts.get(chart).is_some_and(|chart| chart.covers.iter().any(|range| takes(Some(range), version)))
     }
 
-    fn has(&self, id: &str) -> bool {
-        self.rules.iter().any(|rule| rule.id == id)
+    /// That an id is taken.
+    fn taken(&self, place: &Place, id: &str) -> Option<RuleError> {
+        let other = &self.rules.iter().find(|rule| rule.id == id)?.place;
+        let next = format!("say `replaces: {id}` if this one stands in for it, or give it another id");
+        Some(RuleError { place: place.clone(), what: format!("there is a rule {id:?} already, at {other}; {next}") })
     }
 
     fn remove(&mut self, id: &str) -> bool {
@@ -124,13 +137,11 @@ impl RuleSet {
     }
 
     fn unknown(&self, place: &Place, id: &str) -> RuleError {
+        if let Some((how, at)) = self.gone.get(id) {
+            return RuleError { place: place.clone(), what: format!("rule {id:?} is {how} already, at {at}; take one of them out") };
+        }
         let near = self.rules.iter().find(|rule| rule.id.starts_with(id) || id.starts_with(&rule.id));
         let hint = near.map_or_else(|| "`groundswell path list` shows them".to_owned(), |rule| format!("did you mean {:?}?", rule.id));
         RuleError { place: place.clone(), what: format!("there is no rule {id:?} to replace or disable; {hint}") }
     }
-}
-
-fn taken(place: &Place, id: &str) -> RuleError {
-    let what = format!("there is a rule {id:?} already; say `replaces: {id}` if this one stands in for it, or give it another id");
-    RuleError { place: place.clone(), what }
 }

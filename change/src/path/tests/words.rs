@@ -68,11 +68,32 @@ fn what_cannot_be_read_is_said_with_its_place() {
     let many: String = (0..1_000).map(|number| format!("- {{id: r{number}, source: s}}\n")).collect();
     assert!(read("beacon.yaml", &file(&many), Origin::Operator).is_ok());
     let said = refused(&file(&format!("{many}- {{id: last, source: s}}\n- nonsense\n")));
-    assert!(said.contains("this list has more than 1000 entries"), "{said}");
+    assert!(said.contains("these are more than 1000 rules"), "{said}");
     let said = refused(&file(&format!("- id: a\n  source: s\n  tests: [{}]\n", "x,".repeat(51))));
-    assert!(said.starts_with("beacon.yaml:9:") && said.contains("more than 50 entries"), "{said}");
+    assert!(said.starts_with("beacon.yaml:9:") && said.contains("more than 50 tests"), "{said}");
+    let twice = "x, ".repeat(26).replace('x', "text: a").replace("text: a", "{text: a}");
+    let said = refused(&file(&format!("- id: a\n  source: s\n  before: [{twice}]\n  after: [{twice}]\n")));
+    assert!(said.starts_with("beacon.yaml:7:3: rule \"a\" has 52 steps"), "{said}");
     assert!(refused(&HEAD.replace("PathRules", "PathRule")).starts_with("beacon.yaml:2:7: `kind` is \"PathRule\""));
     assert!(refused(&HEAD.replace("4.0.0]", "1.0.0]")).contains("version 1.0.0 is listed twice"));
+}
+
+#[test]
+fn what_is_wrong_is_said_in_the_words_of_a_rule() {
+    let step = |step: &str| refused(&file(&format!("- id: a\n  source: s\n  before:\n  - {step}\n")));
+    for (said, words) in [
+        (refused(""), "beacon.yaml:1:1: there is nothing in this file; a file of rules begins with `apiVersion`"),
+        (refused(&file("- id: a\n  id: b\n  source: s\n")), "beacon.yaml:8:3: `id` is written twice here"),
+        (step("applyCrds: now"), "nothing follows this step: it is one word, `- applyCrds`"),
+        (step("text: a\n    removeValue: {path: b}"), "a step is one thing; the next one begins with `-` on its own line"),
+        (step("[a]"), "a step is a word or a map with one field"),
+        (step("renameValue: {from: a.b, to: a.b}"), "`renameValue` gives \"a.b\" the name that it has"),
+        (step("setValue: {path: a..b, value: x}"), "`setValue` has an empty key in \"a..b\""),
+        (step("removeValue: {path: .a}"), "`removeValue` has an empty key in \".a\""),
+        (step("renameValue: {from: a, to: b.}"), "`renameValue` has an empty key in \"b.\""),
+    ] {
+        assert!(said.ends_with(words), "{said}\n{words}");
+    }
 }
 
 #[test]
@@ -85,6 +106,17 @@ fn files_are_laid_over_one_another() {
     };
     let errors = rules.add(over("rules:\n- {id: stop, skip: 2.x, source: s}\n").unwrap()).unwrap_err();
     assert!(errors[0].to_string().starts_with("own.yaml:5:3: there is a rule \"stop\" already"), "{errors:?}");
+    assert!(errors[0].what.contains("there is a rule \"stop\" already, at beacon.yaml:7:3; say"), "{errors:?}");
+    let twice = "disable:\n- {id: stop, reason: none}\n- {id: stop, reason: none}\n";
+    let errors = rules.clone().add(over(twice).unwrap()).unwrap_err();
+    assert_eq!(errors[0].to_string(), "own.yaml:6:3: rule \"stop\" is disabled already, at own.yaml:5:3; take one of them out");
+    let both = "rules:\n- {id: mine, replaces: stop, skip: 3.x, source: s}\n- {id: ours, replaces: stop, skip: 3.x, source: s}\n";
+    let errors = rules.clone().add(over(both).unwrap()).unwrap_err();
+    assert_eq!(errors[0].to_string(), "own.yaml:6:3: rule \"stop\" is replaced by \"mine\" already, at own.yaml:5:3; take one of them out");
+    let mut changed = rules.clone();
+    changed.add(over("disable:\n- {id: stop, reason: none}\n").unwrap()).unwrap();
+    let errors = changed.add(over("rules:\n- {id: mine, replaces: stop, skip: 3.x, source: s}\n").unwrap()).unwrap_err();
+    assert!(errors[0].what.starts_with("rule \"stop\" is disabled already, at own.yaml:5:3"), "{errors:?}");
     let errors = rules.add(over("disable:\n- {id: stp, reason: none}\n").unwrap()).unwrap_err();
     assert!(errors[0].what.contains("no rule \"stp\""), "{errors:?}");
     let mut replaced = rules.clone();
@@ -213,6 +245,16 @@ fn the_way_back_ends() {
     assert_eq!(route.hops[2].way_back_to.version, version("2.5.0"));
     assert_eq!(route.hops[2].no_way_back[0].rule, "old");
     assert!(route.hops[1].no_way_back.is_empty());
+    // Where the oldest version bears the new Kubernetes, too, its revision may not.
+    rules.rules.retain(|rule| rule.id != "old");
+    let route = solve(&rules, &question("beacon", "1.0.0", "4.0.0", Some("1.20.0"))).unwrap();
+    assert_eq!(line(&route), "1.0.0 2.5.0 3.0.0 [k8s 1.24 or newer] 4.0.0");
+    assert_eq!(
+        route.hops[2].going_back,
+        [
+            "further back than beacon 3.0.0 with `helm upgrade` alone: `helm rollback` would take a manifest that may have what Kubernetes 1.22 serves no more"
+        ]
+    );
 }
 
 #[test]
@@ -235,7 +277,7 @@ fn lint_finds_what_can_never_hold() {
         ("- {id: a, source: s, fromChart: lost, from: 1.x, to: 2.x}\n", "a chart \"lost\" that no file is about"),
         (
             "- {id: a, source: s, to: <2, needsKubernetes: <1.20-0}\n- {id: b, source: s, to: '>=2', needsKubernetes: '>=1.22-0'}\n",
-            "beacon.yaml:7:3: no path from beacon 1.0.0 to beacon 4.0.0 keeps all of the rules a, b",
+            "beacon.yaml:7:3: no path from beacon 1.0.0 to beacon 4.0.0 keeps all of the rules a, b; a at beacon.yaml:7:3: beacon <2 needs Kubernetes <1.20-0; b at beacon.yaml:8:3: beacon >=2 needs Kubernetes >=1.22-0; mend a or b, or take one of them out",
         ),
     ] {
         let said = linted(rules);
@@ -243,6 +285,15 @@ fn lint_finds_what_can_never_hold() {
     }
     assert_eq!(linted("- {id: a, source: s, from: <2, to: '>=3', mustStopAt: 2.x}\n"), "");
     assert_eq!(linted("- {id: a, source: s, to: 1.0.0, beforeKubernetes: '>=1.25.0-0', before: [text: x]}\n"), "");
+    let own = "apiVersion: groundswell.dev/v1alpha1\nkind: PathRules\nchart: kube-prometheus-stack\nrules:\n- {id: a-skip, skip: 22.x, source: s}\n";
+    let problems = lint(&RuleSet::shipped().unwrap(), &[("own.yaml".to_owned(), own.to_owned())], Origin::Operator);
+    let words = &problems[0].words;
+    assert!(words.contains("keeps all of the rules a-skip, kps-22-kube-state-metrics; a-skip at own.yaml:5:3: "), "{words}");
+    assert!(words.contains("; kps-22-kube-state-metrics at paths/kube-prometheus-stack.yaml:"), "{words}");
+    assert!(
+        words.ends_with("mend a-skip, or say that kps-22-kube-state-metrics does not hold for you: `disable` with the reason"),
+        "{words}"
+    );
     let unknown =
         lint(&RuleSet::default(), &[("b.yaml".to_owned(), HEAD.lines().take(3).collect::<Vec<_>>().join("\n"))], Origin::Operator);
     assert!(unknown[0].words.contains("no version of the chart \"beacon\" is known"), "{unknown:?}");
