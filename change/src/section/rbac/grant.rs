@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::read::{Seen, entries, list, text, texts};
-use crate::summary::ObjectRef;
+use super::super::read::{Seen, about, entries, list, text};
+use super::rights::MOST;
+pub(crate) use super::rights::same_rights;
+pub(super) use super::rights::{Right, Rights};
+use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 
-/// Most single rights that are taken from one role: a role that names a hundred resources of five groups with ten verbs each has 5,000.
-const MOST: usize = 5_000;
+/// Most single rights that are taken from all roles of a render, and most that are given to all who are bound to them: twenty of the
+/// largest roles.
+const MOST_IN_ALL: usize = 20 * MOST;
 
 /// Who: an account, a group, or whoever holds an aggregated role.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,55 +26,10 @@ pub(super) struct Subject {
 /// Where: `None` is every namespace and the cluster itself.
 pub(super) type Scope = Option<String>;
 
-/// One right.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Right {
-    /// A verb on a resource.
-    On { group: String, resource: String, verb: String, name: Option<String> },
-    /// A verb on a URL that is no resource.
-    Url { url: String, verb: String },
-    /// All that a role gives that is not of this chart.
-    Role { kind: String, name: String },
-}
-
-impl Right {
-    /// Whether nothing in a cluster is kept from whoever holds it everywhere.
-    pub(super) fn is_everything(&self) -> bool {
-        match self {
-            Self::On { group, resource, verb, name } => group == "*" && resource == "*" && verb == "*" && name.is_none(),
-            Self::Role { kind, name } => kind == "ClusterRole" && name == "cluster-admin",
-            Self::Url { .. } => false,
-        }
-    }
-
-    /// Whether whoever holds this one holds the other too.
-    pub(super) fn covers(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::On { group, resource, verb, name }, Self::On { group: g, resource: r, verb: v, name: n }) => {
-                covers(group, g) && covers_resource(resource, r) && covers(verb, v) && (name.is_none() || name == n)
-            }
-            (Self::Url { url, verb }, Self::Url { url: u, verb: v }) => covers(verb, v) && covers_url(url, u),
-            (one, other) => one == other,
-        }
-    }
-}
-
-fn covers(one: &str, other: &str) -> bool {
-    one == "*" || one == other
-}
-
-fn covers_resource(one: &str, other: &str) -> bool {
-    covers(one, other) || one.strip_prefix("*/").is_some_and(|part| other.split_once('/').is_some_and(|(_, sub)| sub == part))
-}
-
-fn covers_url(one: &str, other: &str) -> bool {
-    covers(one, other) || one.strip_suffix('*').is_some_and(|start| other.starts_with(start))
-}
-
 /// All that a render gives to one subject, with the roles that give it.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pub(super) rights: BTreeMap<Scope, BTreeSet<Right>>,
+    pub(super) rights: BTreeMap<Scope, Rights>,
     pub(super) by: BTreeMap<Scope, BTreeSet<ObjectRef>>,
     pub(super) source: String,
 }
@@ -78,47 +37,121 @@ pub(super) struct Held {
 impl Held {
     /// Whether a right is held there, or everywhere.
     pub(super) fn holds(&self, scope: &Scope, right: &Right) -> bool {
-        let among = |scope: &Scope| {
-            let held = self.rights.get(scope);
-            held.is_some_and(|held| held.contains(right) || held.iter().any(|one| one.covers(right)))
-        };
+        let among = |scope: &Scope| self.rights.get(scope).is_some_and(|rights| rights.give(right));
         among(scope) || (scope.is_some() && among(&None))
+    }
+
+    /// As many of the rights as there is room for.
+    fn add(&mut self, scope: &Scope, rights: &Rights, room: &mut usize, by: &Seen<'_>) {
+        let held = self.rights.entry(scope.clone()).or_default();
+        held.all.extend(rights.all.iter().take(*room).cloned());
+        held.cut |= rights.cut || rights.all.len() > *room;
+        *room = room.saturating_sub(rights.all.len());
+        self.by.entry(scope.clone()).or_default().insert(by.object.clone());
+        self.source.clone_from(&by.rendered.source);
     }
 }
 
-/// What a render gives, by subject.
-pub(super) fn held(objects: &[Seen<'_>]) -> BTreeMap<Subject, Held> {
-    let mut roles: BTreeMap<(&str, &str, &str), &Seen<'_>> = BTreeMap::new();
+/// Kind, namespace and name of a role.
+type RoleKey<'c> = (&'c str, &'c str, &'c str);
+
+/// A role of a render.
+pub(super) struct Role<'c> {
+    pub(super) seen: Seen<'c>,
+    pub(super) rights: Rights,
+}
+
+/// What one render gives.
+#[derive(Default)]
+pub(super) struct Grants<'c> {
+    pub(super) roles: BTreeMap<RoleKey<'c>, Role<'c>>,
+    pub(super) held: BTreeMap<Subject, Held>,
+    /// Roles and bindings, as they are written.
+    written: BTreeMap<&'c ObjectRef, &'c Value>,
+    /// Whether more is given than there was room for.
+    cut: bool,
+}
+
+/// The key of a role among [`Grants::roles`].
+pub(super) fn key(role: &ObjectRef) -> RoleKey<'_> {
+    (&role.kind, &role.namespace, &role.name)
+}
+
+/// What a render gives.
+pub(super) fn grants<'c>(objects: &[Seen<'c>]) -> Grants<'c> {
+    let mut grants = Grants::default();
+    let mut room = MOST_IN_ALL;
     for seen in objects.iter().filter(|seen| matches!(seen.kind(), "Role" | "ClusterRole")) {
-        roles.insert((seen.kind(), &seen.object.namespace, &seen.object.name), seen);
+        let rights = Rights::of(seen.value(), room.min(MOST));
+        room -= rights.all.len();
+        grants.roles.insert(key(seen.object), Role { seen: *seen, rights });
+        grants.written.insert(seen.object, seen.value());
     }
-    let mut all: BTreeMap<Subject, Held> = BTreeMap::new();
+    let mut room = MOST_IN_ALL;
     for binding in objects.iter().filter(|seen| matches!(seen.kind(), "RoleBinding" | "ClusterRoleBinding")) {
-        let (kind, name) = (
-            text(binding.value(), &["roleRef", "kind"]).unwrap_or_default(),
-            text(binding.value(), &["roleRef", "name"]).unwrap_or_default(),
-        );
-        let scope = (binding.kind() == "RoleBinding").then(|| binding.object.namespace.clone());
-        let namespace = if kind == "Role" { binding.object.namespace.as_str() } else { "" };
-        let role = roles.get(&(kind, namespace, name));
-        let rights = role
-            .map_or_else(|| BTreeSet::from([Right::Role { kind: kind.to_owned(), name: name.to_owned() }]), |role| rights(role.value()));
-        for subject in list(binding.value(), &["subjects"]) {
-            let held = all.entry(subject_of(subject, &binding.object.namespace)).or_default();
-            held.rights.entry(scope.clone()).or_default().extend(rights.iter().cloned());
-            held.by.entry(scope.clone()).or_default().insert(role.map_or(binding.object, |role| role.object).clone());
-            held.source.clone_from(&role.map_or(binding, |role| *role).rendered.source);
+        grants.written.insert(binding.object, binding.value());
+        bind(&grants.roles, binding, &mut grants.held, &mut room);
+    }
+    for role in grants.roles.values().filter(|role| role.seen.kind() == "ClusterRole") {
+        for name in aggregated(role.seen.value()) {
+            let subject = Subject { kind: "ClusterRole".to_owned(), namespace: String::new(), name };
+            grants.held.entry(subject).or_default().add(&None, &role.rights, &mut room, &role.seen);
         }
     }
-    for role in roles.values().filter(|role| role.kind() == "ClusterRole") {
-        for name in aggregated(role.value()) {
-            let held = all.entry(Subject { kind: "ClusterRole".to_owned(), namespace: String::new(), name }).or_default();
-            held.rights.entry(None).or_default().extend(rights(role.value()));
-            held.by.entry(None).or_default().insert(role.object.clone());
-            held.source.clone_from(&role.rendered.source);
+    grants.cut = room == 0;
+    grants
+}
+
+/// Gives all subjects of a binding the rights of its role.
+fn bind(roles: &BTreeMap<RoleKey<'_>, Role<'_>>, binding: &Seen<'_>, held: &mut BTreeMap<Subject, Held>, room: &mut usize) {
+    let of = |field: &str| text(binding.value(), &["roleRef", field]).unwrap_or_default();
+    let (kind, name) = (of("kind"), of("name"));
+    let scope = (binding.kind() == "RoleBinding").then(|| binding.object.namespace.clone());
+    let namespace = if kind == "Role" { binding.object.namespace.as_str() } else { "" };
+    let other = || Rights { all: BTreeSet::from([Right::Role { kind: kind.to_owned(), name: name.to_owned() }]), cut: false };
+    let (rights, by) = match roles.get(&(kind, namespace, name)) {
+        Some(role) => (&role.rights, &role.seen),
+        None => (&other(), binding),
+    };
+    for subject in list(binding.value(), &["subjects"]) {
+        held.entry(subject_of(subject, &binding.object.namespace)).or_default().add(&scope, rights, room, by);
+    }
+}
+
+/// Who holds a role, and where.
+fn holders<'g>(grants: &'g Grants<'_>) -> BTreeMap<&'g ObjectRef, BTreeSet<(&'g Subject, &'g Scope)>> {
+    let mut holders: BTreeMap<&ObjectRef, BTreeSet<(&Subject, &Scope)>> = BTreeMap::new();
+    for (subject, held) in &grants.held {
+        for (scope, roles) in &held.by {
+            for role in roles {
+                holders.entry(role).or_default().insert((subject, scope));
+            }
         }
     }
-    all
+    holders
+}
+
+/// Where not all rights were looked at: whatever hides among the rest must not be taken for nothing.
+pub(super) fn too_large(old: &Grants<'_>, new: &Grants<'_>) -> Option<Item> {
+    let (were, are) = (holders(old), holders(new));
+    let same = |role: &Role<'_>| {
+        let was = old.written.get(role.seen.object).map(|was| list(was, &["rules"]));
+        was == Some(list(role.seen.value(), &["rules"])) && were.get(role.seen.object) == are.get(role.seen.object)
+    };
+    let roles: Vec<&Role<'_>> = new.roles.values().filter(|role| role.rights.cut && !same(role)).collect();
+    if roles.is_empty() && !(new.cut && old.written != new.written) {
+        return None;
+    }
+    let what = if roles.is_empty() {
+        format!("roles and bindings give more than the {MOST_IN_ALL} rights that are taken apart: what is said about them is not all")
+    } else {
+        format!("gives more rights than are taken apart ({MOST} of a role, {MOST_IN_ALL} in all): what is said about it is not all")
+    };
+    let source = roles.first().map_or("roles and bindings", |role| role.seen.rendered.source.as_str());
+    let mut item = Item::new("rbac-too-large", Weight::Act, what, Provenance::new(Evidence::Render, source));
+    item.next = Some("read what the new version writes there, or let somebody who may give the whole cluster away decide on it".to_owned());
+    about(&mut item, roles.iter().map(|role| role.seen.object.clone()).collect());
+    Some(item)
 }
 
 fn subject_of(subject: &Value, namespace: &str) -> Subject {
@@ -136,39 +169,4 @@ fn subject_of(subject: &Value, namespace: &str) -> Subject {
 fn aggregated(role: &Value) -> Vec<String> {
     let labels = entries(role, &["metadata", "labels"]).filter(|(_, value)| value.as_str() == Some("true"));
     labels.filter_map(|(key, _)| key.strip_prefix("rbac.authorization.k8s.io/aggregate-to-").map(str::to_owned)).collect()
-}
-
-/// Whether two roles give the same, however their rules are split. Roles that are too large to be taken apart are not the same.
-pub(crate) fn same_rights(old: &Value, new: &Value) -> bool {
-    let (old, new) = (rights(old), rights(new));
-    old.len() <= MOST && old == new
-}
-
-/// The rules of a role, taken apart.
-pub(super) fn rights(role: &Value) -> BTreeSet<Right> {
-    let mut rights = BTreeSet::new();
-    for rule in list(role, &["rules"]) {
-        let verbs: Vec<&str> = texts(rule, &["verbs"]).collect();
-        let names: Vec<Option<String>> = texts(rule, &["resourceNames"]).map(|name| Some(name.to_owned())).collect();
-        let names = if names.is_empty() { vec![None] } else { names };
-        for verb in &verbs {
-            for url in texts(rule, &["nonResourceURLs"]) {
-                rights.insert(Right::Url { url: url.to_owned(), verb: (*verb).to_owned() });
-            }
-            for group in texts(rule, &["apiGroups"]) {
-                for resource in texts(rule, &["resources"]) {
-                    if rights.len() > MOST {
-                        return rights;
-                    }
-                    rights.extend(names.iter().map(|name| Right::On {
-                        group: group.to_owned(),
-                        resource: resource.to_owned(),
-                        verb: (*verb).to_owned(),
-                        name: name.clone(),
-                    }));
-                }
-            }
-        }
-    }
-    rights
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod grant;
 mod pods;
+mod rights;
 mod webhooks;
 mod words;
 
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Context;
 use super::read::{Seen, about, count, few, finish, news, olds};
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
-use grant::{Held, Right, Scope, Subject};
+use grant::{Grants, Held, Right, Scope, Subject};
 use words::{Danger, phrases, place, who};
 
 /// How many phrases a sentence holds; the rest stands in its detail.
@@ -20,25 +21,27 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     // The rights of hooks count too: they hold while the hook runs, and often longer.
     let before: Vec<Seen<'_>> = olds(context.objects).into_iter().chain(olds(context.hooks)).collect();
     let after: Vec<Seen<'_>> = news(context.objects).into_iter().chain(news(context.hooks)).collect();
-    let (old, new) = (grant::held(&before), grant::held(&after));
+    let (was, will) = (grant::grants(&before), grant::grants(&after));
+    let (old, new) = (&was.held, &will.held);
     let release = context.input.target.namespace.as_str();
     let mut grown: Vec<(Danger, Item)> = Vec::new();
     let nothing = Held::default();
-    for (subject, held) in &new {
+    for (subject, held) in new {
         let was = old.get(subject).unwrap_or(&nothing);
         for (scope, rights) in &held.rights {
-            let fresh: Vec<&Right> = rights.iter().filter(|right| !was.holds(scope, right)).collect();
+            let fresh: Vec<&Right> = rights.all.iter().filter(|right| !was.holds(scope, right)).collect();
             grown.extend(grow(&who(subject, release), subject, scope, held, &fresh, old.contains_key(subject)));
         }
     }
     grown.sort_by_key(|(danger, _)| *danger);
     let mut items: Vec<Item> = grown.into_iter().map(|(_, item)| item).collect();
+    items.extend(grant::too_large(&was, &will));
     items.extend(webhooks::items(context));
     items.extend(accounts(context));
-    items.extend(pods::items(context, &new));
+    items.extend(pods::items(context, new));
     items.extend(policies(&before, &after));
-    items.extend(unbound(&before, &after, &new));
-    items.extend(shrunk(&old, &new, release));
+    items.extend(unbound(&was, &will));
+    items.extend(shrunk(old, new, release));
     finish(items)
 }
 
@@ -85,19 +88,17 @@ fn said(phrases: &[String]) -> String {
 }
 
 /// Roles that nothing in the chart binds: whoever binds them gets more.
-fn unbound(before: &[Seen<'_>], after: &[Seen<'_>], held: &BTreeMap<Subject, Held>) -> Vec<Item> {
-    let bound: BTreeSet<&ObjectRef> = held.values().flat_map(|held| held.by.values().flatten()).collect();
-    let roles = after.iter().filter(|seen| matches!(seen.kind(), "Role" | "ClusterRole") && !bound.contains(seen.object));
+fn unbound(old: &Grants<'_>, new: &Grants<'_>) -> Vec<Item> {
+    let bound: BTreeSet<&ObjectRef> = new.held.values().flat_map(|held| held.by.values().flatten()).collect();
     let mut items = Vec::new();
-    for role in roles {
-        let was = before.iter().find(|seen| seen.object == role.object).map(|seen| grant::rights(seen.value())).unwrap_or_default();
-        let is = grant::rights(role.value());
-        let fresh: Vec<&Right> = is.iter().filter(|right| !was.iter().any(|one| one.covers(right))).collect();
+    for (key, role) in new.roles.iter().filter(|(_, role)| !bound.contains(role.seen.object)) {
+        let was = old.roles.get(key);
+        let fresh: Vec<&Right> = role.rights.all.iter().filter(|right| !was.is_some_and(|was| was.rights.give(right))).collect();
         if !fresh.is_empty() {
             let wild = fresh.iter().any(|right| Danger::of(right) == Danger::Wildcard);
             let (weight, more) = if wild { (Weight::Look, Danger::Wildcard.said()) } else { (Weight::Know, "") };
             let what = format!("whoever is bound to it may now {}{more}; the chart itself binds it to nobody", said(&phrases(&fresh)));
-            items.push(super::read::claim("rbac-unbound", weight, what, &[*role]));
+            items.push(super::read::claim("rbac-unbound", weight, what, &[role.seen]));
         }
     }
     items
@@ -111,7 +112,7 @@ fn shrunk(old: &BTreeMap<Subject, Held>, new: &BTreeMap<Subject, Held>, release:
     for (subject, held) in old {
         let is = new.get(subject).unwrap_or(&nothing);
         for (scope, rights) in &held.rights {
-            let gone: Vec<&Right> = rights.iter().filter(|right| !is.holds(scope, right)).collect();
+            let gone: Vec<&Right> = rights.all.iter().filter(|right| !is.holds(scope, right)).collect();
             if !gone.is_empty() {
                 sum += gone.len();
                 lines.push(format!("{} may no longer {} {}", who(subject, release), few(&phrases(&gone), 3), place(scope)));

@@ -35,7 +35,7 @@ fn account(value: &Value) -> Option<&str> {
 
 fn may(held: &Held) -> String {
     let said = held.rights.iter().map(|(scope, rights)| {
-        let rights: Vec<&Right> = rights.iter().collect();
+        let rights: Vec<&Right> = rights.all.iter().collect();
         format!("{} {}", few(&phrases(&rights), PHRASES), place(scope))
     });
     format!(", which may {}", said.collect::<Vec<_>>().join("; "))

@@ -148,3 +148,36 @@ fn pods_that_run_as_another_account() {
     insta::assert_snapshot!(says(super::items, &with("serviceAccountName: sa, "), &with("serviceAccountName: other, ")), @"look account-changed Deployment/ns/d: its pods run as account other where they ran as sa; this chart gives it no rights");
     assert_eq!(says(super::items, &with(""), &with("serviceAccountName: default, ")), "");
 }
+
+#[test]
+fn what_gives_too_much_to_be_taken_apart_is_told() {
+    let many = |start: &str, count: usize| (0..count).map(|n| format!("{start}{n}")).collect::<Vec<_>>().join(", ");
+    let wide = |groups: usize| rule(&many("g", groups), &many("r", 60), &many("v", 10));
+    let everything = rule("'*'", "'*'", "'*'");
+    let too_large = "ACT rbac-too-large ClusterRole/op: gives more rights than are taken apart (5000 of a role, 100000 in all): what is said about \
+                     it is not all\n    -> read what the new version writes there, or let somebody who may give the whole cluster away decide on it\n";
+    let all =
+        "ACT rbac-wildcard ClusterRole/op: operator may now do anything with all resources of any group in every namespace, a wildcard";
+    let said = grows(&wide(10), &format!("{}, {everything}", wide(10)));
+    assert!(said.starts_with(all) && said.ends_with(too_large), "{said}");
+    assert_eq!(grows(&wide(10), &wide(11)), too_large, "no right of which nobody knows whether it was there");
+    assert_eq!(grows(&wide(10), &wide(10)), "");
+    // The role stays as it is, and somebody else has it too.
+    let (old, new) =
+        (cluster(&wide(10)), [cluster(&wide(10)), bound("ClusterRole", "other").replace("{name: op}", "{name: more}")].join("\n---\n"));
+    let said = says(super::items, &old, &new);
+    assert!(said.starts_with("look rbac-grows ClusterRole/op: other is new") && said.ends_with(too_large), "{said}");
+}
+
+#[test]
+fn many_roles_are_taken_apart_in_part() {
+    let many = |start: &str, count: usize| (0..count).map(|n| format!("{start}{n}")).collect::<Vec<_>>().join(", ");
+    let one = |n: usize, more: &str| {
+        let rules = format!("{}{more}", rule(&many("g", 5), &many(&format!("r{n}x"), 100), &many("v", 10)));
+        cluster(&rules).replace("name: op", &format!("name: op{n}"))
+    };
+    let all = |more: &str| (0..25).map(|n| one(n, if n == 24 { more } else { "" })).collect::<Vec<_>>().join("\n---\n");
+    let said = says(super::items, &all(""), &all(&format!(", {}", rule("'*'", "secrets", "get"))));
+    assert!(said.starts_with("ACT rbac-too-large ClusterRole/op24: gives more rights than are taken apart"), "{said}");
+    assert_eq!(says(super::items, &all(""), &all("")), "");
+}
