@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::super::Context;
 use super::super::read::{Seen, annotation, at, claim, clean, few, list, pod_spec, text};
 use crate::compare::Comparison;
+use crate::input::is_drawn;
 use crate::summary::{Item, Weight};
 use crate::table::scopes::is_builtin;
 
@@ -62,7 +63,7 @@ fn fault(seen: Seen<'_>, what: String) -> Item {
 
 /// Names follow RFC 1123, but for those of RBAC, which take nearly anything, and of addresses.
 fn name(seen: Seen<'_>) -> Option<Item> {
-    let name = text(seen.value(), &["metadata", "name"]).filter(|name| !name.is_empty() && !name.contains("(random)"))?;
+    let name = text(seen.value(), &["metadata", "name"]).filter(|name| !name.is_empty() && !is_drawn(name))?;
     if !is_builtin(&seen.object.group) || seen.object.group == "rbac.authorization.k8s.io" || seen.kind() == "IPAddress" {
         return None;
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 /// Rises with every change of what a trial means; entries of another number are never found.
-const SCHEME: u32 = 1;
+const SCHEME: u32 = 2;
 
 /// Bytes of one entry that are read: 400 keys of two sides with 8 names of 300 bytes are 2 MB.
 const MAX_ENTRY: u64 = 4 << 20;
@@ -52,8 +52,8 @@ impl Cache {
     }
 
     /// Writes the entry as a whole, and takes the oldest ones away.
-    pub(super) fn save(self) {
-        if !self.fresh {
+    fn save(&mut self) {
+        if !std::mem::take(&mut self.fresh) {
             return;
         }
         let Some(folder) = self.file.parent() else { return };
@@ -67,6 +67,13 @@ impl Cache {
             tracing::debug!(folder = %folder.display(), "what the trials found could not be kept");
         }
         trim(folder);
+    }
+}
+
+/// Whoever is stopped halfway keeps what was found so far.
+impl Drop for Cache {
+    fn drop(&mut self) {
+        self.save();
     }
 }
 
@@ -130,7 +137,7 @@ mod tests {
         let name = cache.name(&[b"old", b"a.b"]);
         cache.put(name.clone(), vec!["Secret/a".into()]);
         let file = cache.file.clone();
-        cache.save();
+        drop(cache);
         assert_eq!(open(b"one").found.get(&name), Some(&vec!["Secret/a".to_owned()]));
         assert!(open(b"two").found.is_empty());
         for path in [&file, &folder.path().join("overrides/key")] {
@@ -146,7 +153,7 @@ mod tests {
         for index in 0..MAX_ENTRIES + 3 {
             let mut cache = Cache::open(folder.path(), &[&index.to_le_bytes()]).unwrap();
             cache.put("x".into(), Vec::new());
-            cache.save();
+            drop(cache);
         }
         let json = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|end| end == "json");
         let left = fs::read_dir(folder.path().join("overrides")).unwrap().filter(|entry| json(entry.as_ref().unwrap())).count();

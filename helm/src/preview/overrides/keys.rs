@@ -10,6 +10,8 @@ pub(super) struct Key {
     pub(super) path: Path,
     /// The document that sets it last.
     pub(super) document: String,
+    /// Earlier documents that set it too.
+    pub(super) also_in: Vec<String>,
     pub(super) given: Value,
 }
 
@@ -19,6 +21,7 @@ pub(super) fn keys(layers: &[Layer]) -> Vec<Key> {
     let key = |(path, origin): (&Path, &crate::values::Origin)| Key {
         path: path.clone(),
         document: origin.layer.clone(),
+        also_in: origin.overridden.clone(),
         given: get(&merged.value, path).cloned().unwrap_or_default(),
     };
     merged.origin.iter().map(key).collect()

@@ -1,7 +1,8 @@
 //! The operator's keys, classed by what changes when each is left out.
 //!
-//! A key that leaves the new render as it is has no effect there; only such keys are left out of the old render too. Keys without
-//! effect are then left out all at once, for two of them may cover each other. Three things
+//! A key that leaves the new render as it is has no effect there; such keys are left out of the old render too, and so are those whose
+//! default a template may make (`default`), for that can change unseen. Keys without effect are then left out all at once, for two of
+//! them may cover each other, and tried with another value: one that decides something was given what comes without it. Three things
 //! save renders, and none of them changes an answer:
 //!
 //! * A value equal to the new chart's default is its default: Helm lays values over each other, so leaving it out gives the same.
@@ -13,6 +14,7 @@ mod cache;
 mod keys;
 mod moved;
 mod named;
+mod proofs;
 mod rounds;
 mod together;
 mod trial;
@@ -23,11 +25,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use groundswell_change::input::{OverrideClass, OverrideVerdict, Side};
-use groundswell_change::overrides::{Facts, class, shown};
+use groundswell_change::overrides::{Facts, class, hidden, is_filled_in, shown};
 use groundswell_change::summary::NotChecked;
 use tokio::time::Instant;
 
-use super::effect::Reference;
+use super::effect::{Reference, SECRET_DATA};
 use super::error::Which;
 use super::render::Renderer;
 use super::{PreviewChart, PreviewTarget, Progress};
@@ -35,7 +37,8 @@ use crate::values::{Layer, flow, merge};
 use cache::Cache;
 use keys::{get, names};
 use named::Named;
-use rounds::{Classing, Effects, Moved};
+use proofs::Moved;
+use rounds::{Classing, Effects};
 use trial::{Bench, NEEDED, Trials};
 
 /// Keys that are classed. Each takes a render of 0.1 to 0.5 s; the longest values seen of an operator set some 250.
@@ -104,24 +107,44 @@ pub(super) async fn classed(
         None => (Effects::new(), false),
     };
     classing.together(Which::New, &mut new_effects).await;
-    let dead: Vec<usize> = open.into_iter().filter(|key| new_effects.get(key).is_some_and(BTreeSet::is_empty)).collect();
-    let old_effects = classing.effects(Which::Old, &dead, &named_before).await;
+    let (dead, filled) = classing.doubtful(&open, &new_effects, was, will);
+    let open_before: Vec<usize> = dead.iter().chain(&filled).copied().collect();
+    let old_effects = classing.effects(Which::Old, &open_before, &named_before).await;
     let reproduced = reproduced && old_effects.is_some();
     let mut old_effects = old_effects.unwrap_or_default();
     classing.together(Which::Old, &mut old_effects).await;
     let moved = classing.moved(&dead, &old_effects, &named, was, will).await;
-    let verdicts = verdicts(&classing, &new_effects, &old_effects, &moved, &named, (was, will));
+    let is_named = |index: &&usize| classing.keys.get(**index).is_some_and(|key| named.has(&names(&key.path), &will.defaults));
+    let still_named: Vec<usize> = dead.iter().filter(is_named).copied().collect();
+    let idle = |index: &&usize| old_effects.get(index).is_some_and(BTreeSet::is_empty);
+    let idle_before: Vec<usize> = filled.iter().filter(idle).copied().collect();
+    let live = [classing.live(Which::Old, &idle_before).await, classing.live(Which::New, &still_named).await];
+    let verdicts = verdicts(&classing, [&old_effects, &new_effects], &live, &moved, &named, (was, will));
     let not_checked = not_checked(&verdicts, reproduced);
-    if let Some(cache) = classing.cache.take() {
-        cache.save();
-    }
     (verdicts, not_checked)
+}
+
+impl Classing {
+    /// Keys without effect in the new version; and those with one whose default a template may make, so that it can change unseen.
+    fn doubtful(&self, open: &[usize], new_effects: &Effects, was: &Side, will: &Side) -> (Vec<usize>, Vec<usize>) {
+        let tried = |dead: bool| {
+            let wanted = move |index: &&usize| new_effects.get(*index).is_some_and(|objects| objects.is_empty() == dead);
+            open.iter().filter(wanted).copied()
+        };
+        let filled = |index: &usize| {
+            self.keys.get(*index).is_some_and(|key| {
+                let scalar = groundswell_change::overrides::another(&key.given).is_some();
+                scalar && is_filled_in(get(&was.defaults, &key.path)) && is_filled_in(get(&will.defaults, &key.path))
+            })
+        };
+        (tried(true).collect(), tried(false).filter(filled).collect())
+    }
 }
 
 fn verdicts(
     classing: &Classing,
-    new_effects: &Effects,
-    old_effects: &Effects,
+    [old_effects, new_effects]: [&Effects; 2],
+    [old_live, new_live]: &[BTreeMap<usize, bool>; 2],
     moved: &BTreeMap<usize, Moved>,
     named: &Named,
     (was, will): (&Side, &Side),
@@ -137,17 +160,24 @@ fn verdicts(
             old_effect: old_effects.get(&index).map(|objects| !objects.is_empty()),
             new_effect: affects.map(|objects| !objects.is_empty()),
             named: named.has(&names, &will.defaults),
-            moved: moved.get(&index).map(|moved| (moved.to.to_string(), moved.because.clone())),
+            moved: moved.get(&index).map(|moved| (moved.to.as_ref().map(ToString::to_string), moved.because.clone())),
+            old_live: old_live.get(&index).copied(),
+            new_live: new_live.get(&index).copied(),
         };
-        let mask = |default: Option<&serde_json::Value>| default.map(|value| shown(&names, value));
-        let affects = affects.into_iter().flatten().filter(|object| *object != NEEDED);
+        let is_secret = affects.into_iter().chain(old_effects.get(&index)).any(|objects| objects.contains(SECRET_DATA));
+        let mask = |value: &serde_json::Value| if is_secret { hidden(value) } else { shown(&names, value) };
+        let affects = affects.into_iter().flatten().filter(|object| *object != NEEDED && *object != SECRET_DATA);
         OverrideVerdict {
             path: key.path.to_string(),
             document: key.document.clone(),
-            class: class(&facts),
-            given: shown(&names, &key.given),
-            old_default: mask(old_default),
-            new_default: mask(new_default),
+            also_in: key.also_in.clone(),
+            class: match class(&facts) {
+                OverrideClass::HidesNewItems { items } => OverrideClass::HidesNewItems { items: items.iter().map(mask).collect() },
+                other => other,
+            },
+            given: mask(&key.given),
+            old_default: old_default.map(mask),
+            new_default: new_default.map(mask),
             affects: affects.take(MAX_AFFECTED).cloned().collect(),
         }
     };

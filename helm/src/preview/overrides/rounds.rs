@@ -1,35 +1,23 @@
-//! The rounds of trials: the new side, then the old one, then the proofs of where keys went.
+//! The rounds of trials: the new side, then the old one, and whether a key decides anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use groundswell_change::input::Side;
-use groundswell_change::overrides::is_default;
+use groundswell_change::overrides::{another, is_default};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::MAX_KEYS;
 use super::cache::Cache;
 use super::keys::{Key, get, names, with, without};
-use super::moved::{Guess, guesses};
 use super::named::Named;
 use super::trial::{Bench, NEEDED, Trials};
 use crate::preview::error::Which;
-use crate::values::Path;
-
-/// Renders in search of the new places of keys that are gone, for all of them together: 40 take some 10 s.
-const MAX_PROOFS: usize = 40;
 
 /// By the index of the key, the objects that it changes; a key that is not here was not tried.
 pub(super) type Effects = BTreeMap<usize, BTreeSet<String>>;
-
-/// Where a key went.
-pub(super) struct Moved {
-    pub(super) to: Path,
-    pub(super) because: String,
-}
 
 pub(super) struct Classing {
     pub(super) trials: Arc<Trials>,
@@ -98,74 +86,36 @@ impl Classing {
         Some(effects)
     }
 
-    /// Where keys went that changed the old render and change the new one no more. A guess counts when setting the new key changes
-    /// an object that the old key changed, or when the chart's own notes say it.
-    pub(super) async fn moved(
-        &mut self,
-        dead: &[usize],
-        old_effects: &Effects,
-        named: &Named,
-        was: &Side,
-        will: &Side,
-    ) -> BTreeMap<usize, Moved> {
-        let keys = Arc::clone(&self.keys);
+    /// Whether another value in the place of these keys changes one side: then they decide something there. A key is not in the
+    /// answer where none could be tried.
+    pub(super) async fn live(&mut self, which: Which, some: &[usize]) -> BTreeMap<usize, bool> {
+        let mut found = BTreeMap::new();
         let mut tasks = JoinSet::new();
-        let mut found: BTreeMap<usize, Vec<(Guess, Option<bool>)>> = BTreeMap::new();
-        let mut proofs = 0;
-        for index in dead {
-            let (Some(key), Some(before)) = (keys.get(*index), old_effects.get(index)) else { continue };
-            let was_default = is_default(&key.given, get(&was.defaults, &key.path));
-            if named.has(&names(&key.path), &will.defaults) || (before.is_empty() && !was_default) {
+        let keys = Arc::clone(&self.keys);
+        for index in some {
+            let Some((key, other)) = keys.get(*index).and_then(|key| Some((key.clone(), another(&key.given)?))) else { continue };
+            let name =
+                self.cache.as_ref().map(|cache| cache.name(&[b"another", which.to_string().as_bytes(), key.path.to_string().as_bytes()]));
+            if let Some(objects) = self.known(name.as_ref()) {
+                found.insert(*index, objects);
                 continue;
             }
-            let guesses = guesses(&key.path, &key.given, was, will);
-            for (rank, guess) in guesses.iter().enumerate().take(MAX_PROOFS.saturating_sub(proofs)) {
-                proofs += 1;
-                let (trials, bench) = (Arc::clone(&self.trials), self.bench(Which::New));
-                let (index, before, key, to) = (*index, before.clone(), key.clone(), guess.path.clone());
-                self.trials.expect(1);
-                tasks.spawn(async move {
-                    let values = || with(&without(&trials.merged, [&key.path]), &to, &key.given);
-                    let objects = trials.run(&bench, values).await;
-                    trials.done(1, || to.to_string());
-                    let proved = objects.map(|objects| !objects.contains(NEEDED) && proves(&before, &objects));
-                    (index, rank, proved)
-                });
-            }
-            found.insert(*index, guesses.into_iter().map(|guess| (guess, None)).collect());
+            let (trials, bench, index) = (Arc::clone(&self.trials), self.bench(which), *index);
+            self.trials.expect(1);
+            tasks.spawn(async move {
+                let objects = trials.run(&bench, || with(&trials.merged, &key.path, &other)).await;
+                trials.done(1, || key.path.to_string());
+                (index, name, objects)
+            });
         }
         while let Some(done) = tasks.join_next().await {
-            let Ok((index, rank, proved)) = done else { continue };
-            if let Some(slot) = found.get_mut(&index).and_then(|guesses| guesses.get_mut(rank)) {
-                slot.1 = proved;
-            }
+            let Ok((index, name, Some(objects))) = done else { continue };
+            self.keep(name, &objects);
+            found.insert(index, objects);
         }
-        found.into_iter().filter_map(|(index, guesses)| Some((index, best(guesses)?))).collect()
+        // One that helm refuses says nothing about the one that was given.
+        found.into_iter().filter(|(_, objects)| !objects.contains(NEEDED)).map(|(index, objects)| (index, !objects.is_empty())).collect()
     }
-}
-
-/// A key that was a default changed nothing by being left out; then any change by the new one is enough.
-fn proves(before: &BTreeSet<String>, after: &BTreeSet<String>) -> bool {
-    let kind = |object: &String| object.split('/').next().unwrap_or_default().to_owned();
-    let kinds: BTreeSet<String> = before.iter().map(kind).collect();
-    // Names of objects may have changed with the version; their kinds seldom do.
-    !after.is_empty() && (before.is_empty() || before.contains(NEEDED) || after.iter().any(|object| kinds.contains(&kind(object))))
-}
-
-fn best(guesses: Vec<(Guess, Option<bool>)>) -> Option<Moved> {
-    let proved = guesses.iter().find(|(_, proved)| *proved == Some(true));
-    if let Some((guess, _)) = proved {
-        let because = match &guess.said_in {
-            Some(at) => format!("{at} says so, and setting it changes the render as the old key did"),
-            None => "setting it changes the render as the old key did".to_owned(),
-        };
-        return Some(Moved { to: guess.path.clone(), because });
-    }
-    let said = guesses.into_iter().find_map(|(guess, tried)| Some((guess.said_in?, guess.path, tried)));
-    said.map(|(at, to, tried)| {
-        let doubt = if tried.is_some() { "with the value given it changes nothing that the old key changed" } else { "it was not tried" };
-        Moved { to, because: format!("{at} names both; {doubt}") }
-    })
 }
 
 /// Work that ends with the objects that each of some keys changes.

@@ -135,3 +135,91 @@ async fn keys_that_cover_each_other_work() {
     assert!(classes[7..].iter().all(|class| class.ends_with(": NeverWorked")), "{classes:?}");
     assert_eq!(made.input.overrides.unwrap()[1].affects, ["ConfigMap/ops/a"]);
 }
+
+/// Both versions with these values; classes of the keys.
+async fn classed(old: [(&str, &str); 2], new: [(&str, &str); 2], values: &[&str]) -> Vec<groundswell_change::input::OverrideVerdict> {
+    let (old, new) = (chart("1.0.0", &old), chart("2.0.0", &new));
+    let (bench, values) = (bench(), documents(values));
+    let limit = options(Duration::from_secs(120));
+    let made = bench.preview.input((&old).into(), (&new).into(), &bench.target, &values, limit).await.unwrap();
+    assert!(made.input.not_checked.is_empty(), "{:?}", made.input.not_checked);
+    made.input.overrides.unwrap()
+}
+
+fn words(verdicts: &[groundswell_change::input::OverrideVerdict]) -> Vec<String> {
+    verdicts.iter().map(|verdict| format!("{} {:?}", verdict.path, verdict.class)).collect()
+}
+
+#[tokio::test]
+async fn a_default_that_a_template_makes_is_seen() {
+    let map = |app: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{back: '{{{{ .Values.back | default {app:?} }}}}', now: '{{{{ .Values.now | default \
+             {app:?} }}}}', both: '{{{{ .Values.both | default \"same\" }}}}', port: {{{{ .Values.port | quote }}}}, mine: '{{{{ .Values.mine | default {app:?} }}}}'}}\n"
+        )
+    };
+    let (old, new) = (map("1.0"), map("2.0"));
+    let old = [("templates/a.yaml", old.as_str()), ("values.yaml", "port: 80\nback: \"\"\n")];
+    let new = [("templates/a.yaml", new.as_str()), ("values.yaml", "port: 8080\nback: \"\"\n")];
+    let verdicts = classed(old, new, &["back: '1.0'\nnow: '2.0'\nboth: same\nport: '8080'\nmine: '3.0'\n"]).await;
+    assert_eq!(words(&verdicts), ["back DefaultChanged", "both NowDefault", "mine Works", "now NowDefault", "port NowDefault"]);
+}
+
+#[tokio::test]
+async fn a_key_has_gone_where_the_same_change_is_made_in_the_same_object() {
+    let pods = |name: &str, key: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{replicas: {{{{ .Values.{key}.replicas }}}}}}\n"
+        )
+    };
+    let old = pods("web", "x");
+    let gone = async |new: String| {
+        let new = [("templates/a.yaml", new.as_str()), ("values.yaml", "p: {replicas: 1}\nq: {replicas: 1}\n")];
+        let verdicts =
+            classed([("templates/a.yaml", old.as_str()), ("values.yaml", "x: {replicas: 1}\n")], new, &["x: {replicas: 3}\n"]).await;
+        let OverrideClass::Gone { moved_to, because } = verdicts[0].class.clone() else { panic!("{verdicts:?}") };
+        (moved_to, because)
+    };
+    assert_eq!(gone(pods("web", "q") + &pods("aux", "p")).await.0.as_deref(), Some("q.replicas"), "the other scales something else");
+    assert_eq!(gone(pods("web2", "q")).await.0.as_deref(), Some("q.replicas"), "it has another name now");
+    let (to, because) = gone(pods("web2", "q") + &pods("aux", "p")).await;
+    assert_eq!(
+        (to, because.as_str()),
+        (None, "p.replicas and q.replicas each change the new render as it changed the old one: set the one that is meant")
+    );
+    let joined = pods("web", "q").replace(".replicas }}", ".replicas }}-{{ .Values.p.replicas }}");
+    assert_eq!(gone(joined).await.0, None, "3 is not 3-1");
+}
+
+#[tokio::test]
+async fn what_reaches_a_secret_is_one_and_earlier_documents_are_named() {
+    let template = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, labels: {tag: {{ .Values.tag | quote }}}}\nstringData: {a: {{ .Values.smtp | quote }}}\n---\n\
+                    apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {sum: {{ .Values.smtp | sha256sum | quote }}, tag: {{ .Values.tag | quote }}}\n";
+    let side = |defaults| [("templates/a.yaml", template), ("values.yaml", defaults)];
+    let verdicts = classed(side("smtp: a\ntag: a\n"), side("smtp: b\ntag: b\n"), &["smtp: x\ntag: one\n", "smtp: hunter2\n"]).await;
+    assert_eq!(words(&verdicts), ["smtp DefaultChanged", "tag DefaultChanged"]);
+    assert_eq!((&verdicts[0].given, &verdicts[1].given), (&json!("(secret)"), &json!("one")), "a label of a Secret is none");
+    assert_eq!((verdicts[0].document.as_str(), verdicts[0].also_in.as_slice()), ("v1.yaml", ["v0.yaml".to_owned()].as_slice()));
+    assert_eq!(verdicts[0].affects, ["ConfigMap/ops/m", "Secret/ops/s"]);
+}
+
+#[tokio::test]
+async fn whoever_is_stopped_keeps_what_was_found() {
+    let (old, new) = charts();
+    let (mut bench, values) = (bench(), documents(&[VALUES]));
+    let cache = tempfile::tempdir().unwrap();
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    let mut told = told;
+    bench.preview.cache = Some(cache.path().to_owned());
+    bench.preview.progress = Some(Arc::new(move |step: crate::preview::Progressed| {
+        let _ = tell.send(step.done);
+    }));
+    let work = bench.preview.input((&old).into(), (&new).into(), &bench.target, &values, options(Duration::from_secs(120)));
+    tokio::select! {
+        _ = work => panic!("it was to be stopped"),
+        () = async { while told.recv().await.is_some_and(|done| done < 4) {} } => {}
+    }
+    let kept =
+        std::fs::read_dir(cache.path().join("overrides")).unwrap().filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok());
+    assert!(kept.collect::<String>().contains("ConfigMap/ops/a"));
+}

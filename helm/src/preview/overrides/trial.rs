@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::super::defaults;
-use super::super::effect::Reference;
+use super::super::effect::{Delta, Reference};
 use super::super::error::Which;
 use super::super::render::Renderer;
 use super::super::{Progress, Progressed};
@@ -45,17 +45,28 @@ impl Trials {
     }
 
     async fn run_on(&self, bench: &Bench, values: impl FnOnce() -> Option<Value>) -> Option<BTreeSet<String>> {
+        let (values, text) = self.rendered(bench, values).await?;
+        let Some(text) = text else { return Some(BTreeSet::from([NEEDED.to_owned()])) };
+        let mut found = bench.reference.differs(&text);
+        found.extend(self.other_crds(bench, &values));
+        Some(found)
+    }
+
+    /// The same, field by field; empty where helm does not render with these values.
+    pub(super) async fn delta(&self, bench: &Bench, values: impl FnOnce() -> Option<Value>) -> Option<Delta> {
+        let (_, text) = tokio::time::timeout_at(self.deadline, self.rendered(bench, values)).await.ok()??;
+        Some(text.map(|text| bench.reference.delta(&text)).unwrap_or_default())
+    }
+
+    /// The values, and what helm makes of them; no text where it refuses to.
+    async fn rendered(&self, bench: &Bench, values: impl FnOnce() -> Option<Value>) -> Option<(Value, Option<String>)> {
         let _turn = self.renderer.turn().await;
         let values = values()?;
         let document = flow(&values);
         let (answer, _) = self.renderer.render_now(bench.which, bench.kube_version.as_deref(), &[document.as_bytes()]).await;
         match answer {
-            Ok(text) => {
-                let mut found = bench.reference.differs(&text);
-                found.extend(self.other_crds(bench, &values));
-                Some(found)
-            }
-            Err(HelmError::Failed { .. }) => Some(BTreeSet::from([NEEDED.to_owned()])),
+            Ok(text) => Some((values, Some(text))),
+            Err(HelmError::Failed { .. }) => Some((values, None)),
             Err(_) => None,
         }
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::super::read::{Seen, at, clean, entries, few};
 use super::{LONGEST, LONGEST_LABEL, NAMED, fault, label};
+use crate::input::is_drawn;
 use crate::summary::Item;
 use crate::table::scopes::is_builtin;
 
@@ -54,7 +55,7 @@ fn is_value(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = text.as_bytes();
-    text.contains("(random)")
+    is_drawn(text)
         || bytes.is_empty()
         || (bytes.len() <= LONGEST_LABEL && bytes.iter().all(|byte| inner(*byte)) && end(bytes.first()) && end(bytes.last()))
 }
