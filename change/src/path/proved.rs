@@ -19,6 +19,15 @@ pub struct Ran {
     pub at: Option<Version>,
 }
 
+impl Ran {
+    /// What it runs at the hop, for people: of a minor that it is upgraded to nobody knows the patch.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let version = self.at.as_ref()?;
+        Some(if version.patch() == NEWEST_PATCH { format!("{}.{}", version.major(), version.minor()) } else { version.to_string() })
+    }
+}
+
 impl Route {
     /// The steps from version to version, each with what the cluster runs then.
     #[must_use]
@@ -120,7 +129,8 @@ mod tests {
     fn each_hop_knows_what_the_cluster_runs() {
         let set = RuleSet::shipped().unwrap();
         let route = solve(&set, &question("kube-prometheus-stack", "22.1.0", "80.14.4", Some("1.22.4"))).unwrap();
-        let runs: Vec<String> = (route.legs().iter())
+        let legs = route.legs();
+        let runs: Vec<String> = (legs.iter())
             .map(|(_, to, ran)| {
                 let said = |version: &Option<Version>| version.as_ref().map(ToString::to_string).unwrap_or_default();
                 format!("{} {}→{}", to.version, said(&ran.before), said(&ran.at))

@@ -4,8 +4,8 @@ use crate::command::path::proof::Proof;
 use crate::output::clean;
 use anstyle::{AnsiColor, Effects, Style};
 use groundswell_change::path::{
-    Blocking, Chore, ClusterUpgrade, DiffClaim, Finding, FindingCode, Hop, MinorStop, NoRoute, Origin, Problem, Reason, Route, Rule, RuleSet,
-    Seen, Step,
+    Blocking, Chore, ClusterUpgrade, DiffClaim, Finding, FindingCode, Hop, MinorStop, NoRoute, Origin, Problem, Reason, Route, Rule,
+    RuleSet, Seen, Step,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use textwrap::{Options, WordSeparator, WordSplitter};
@@ -106,9 +106,10 @@ pub(crate) fn proof(proof: &Proof, width: usize) -> String {
     }
     page.gap();
     page.add("", "", BOLD, "Rendered");
+    let bent = proof.0.iter().any(|tried| tried.taken);
     for tried in &proof.0 {
         let kubernetes = tried.kubernetes.as_ref().map(|version| format!(", Kubernetes {version}")).unwrap_or_default();
-        let left = if tried.taken { "" } else { ", which the path does not take" };
+        let left = if tried.taken || !bent { "" } else { ", which the path does not take" };
         let step = format!("{} → {}{kubernetes}{left}", tried.from, tried.to);
         if let Some(why) = &tried.why_not {
             page.add("  ? ", "    ", HELD, &format!("{step}: not rendered: {why}"));
@@ -260,6 +261,11 @@ pub(crate) fn no_route(error: &NoRoute, width: usize) -> String {
     let mut page = Page::new(width);
     let NoRoute::Blocked { from, to, by } = error else {
         page.add("", "  ", BAD, &format!("no path: {error}"));
+        if matches!(error, NoRoute::NeverPublished { .. }) {
+            let next =
+                "where it was published after all, --versions CHART=FILE lists it, and what is in the folder of --charts counts, too";
+            page.add("  ", "  ", Style::new(), next);
+        }
         return page.text;
     };
     page.add("", "  ", BAD, &format!("no path from {from} to {to}"));

@@ -66,7 +66,7 @@ pub(crate) struct Tried {
     pub(crate) to: Stand,
     /// The Kubernetes version that the newer one was rendered for; helm's own when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) kubernetes: Option<Version>,
+    pub(crate) kubernetes: Option<String>,
     /// What the renders showed that rules are about.
     pub(crate) seen: Vec<Seen>,
     /// Why it could not be rendered.
@@ -138,7 +138,7 @@ impl Proof {
             Err(failure) => (Vec::new(), Some(why(failure))),
         };
         self.0.retain(|tried| (&tried.from, &tried.to) != (&from, &to));
-        self.0.push(Tried { kubernetes: ran.at.clone(), from, to, seen, why_not, taken: false, ran, source });
+        self.0.push(Tried { kubernetes: ran.words(), from, to, seen, why_not, taken: false, ran, source });
     }
 
     fn evidence(&self) -> Vec<Evidence> {

@@ -119,7 +119,10 @@ fn what_is_at_hand_was_published() {
     let (exit, text) = backport.show("--from 80.14.4 --to 80.14.5 --kube-version 1.30.0");
     assert!(exit == Exit::Ok && text.starts_with("kube-prometheus-stack 80.14.4 → kube-prometheus-stack 80.14.5: 1 hop"), "{text}");
     let (exit, text) = backport.show("--from 80.14.4 --to 80.14.44");
-    assert!(exit == Exit::Blocked && text.contains("80.14.44 was never published") && !text.contains("Rendered"), "{text}");
+    assert!(
+        exit == Exit::Blocked && text.contains("80.14.44 was never published") && text.contains("--versions") && !text.contains("Rendered"),
+        "{text}"
+    );
 }
 
 #[test]
