@@ -15,6 +15,7 @@ mod overrides;
 mod random;
 mod range;
 mod render;
+mod revision;
 mod side;
 mod words;
 
@@ -238,18 +239,21 @@ impl Preview {
         documents: &[(String, String)],
         given: &Value,
     ) -> Result<Renders, PreviewError> {
-        let bytes: Vec<&[u8]> = documents.iter().map(|(_, text)| text.as_bytes()).collect();
+        let [first, second] = [revision::FIRST, revision::SECOND]
+            .map(|number| documents.iter().map(|(_, text)| revision::written(text, number)).collect::<Vec<String>>());
+        let [first, second] = [&first, &second].map(|texts| texts.iter().map(String::as_bytes).collect::<Vec<&[u8]>>());
         let clock = asks_for_the_time(chart.archive, documents);
         let mut version = target.kube_version.clone();
         let mut instead = None;
         loop {
-            let render = || renderer.render(which, version.as_deref(), &bytes);
+            let render = || renderer.render(which, version.as_deref(), &first);
+            let again = || renderer.render_again(which, version.as_deref(), &second);
             let ((first, one), (second, two)) = if clock {
                 let first = render().await;
                 tokio::time::sleep(CLOCK_STEP).await;
-                (first, render().await)
+                (first, again().await)
             } else {
-                tokio::join!(render(), render())
+                tokio::join!(render(), again())
             };
             let refused = match (first, second) {
                 (Ok(first), Ok(second)) => return Ok(Renders { first, second, took: [one, two], instead }),

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 
 use groundswell_change::compare::{Step, path_text};
-use groundswell_change::input::{RandomField, Rendered};
+pub use groundswell_change::input::RANDOM;
+use groundswell_change::input::{RandomField, Rendered, is_drawn};
 use serde_json::Value;
 
-/// Stands where a random text stood. The same on both sides, so that two random fields are equal; and where only one side is
-/// random, the change to or from it is still seen.
-pub const RANDOM: &str = "(random)";
+use super::revision;
 
 /// What two renders of the same have in common.
 #[derive(Debug, Default, PartialEq)]
@@ -82,6 +81,10 @@ fn kind(value: &Value) -> String {
 /// `job-x7f2k` and `job-9q1mz` are both `job-(random)`.
 fn blank_name(value: &mut Value, other: &Value) {
     let (Some(a), Some(b)) = (value["metadata"]["name"].as_str(), other["metadata"]["name"].as_str()) else { return };
+    if let Some(name) = revision::marked(a, b) {
+        value["metadata"]["name"] = Value::String(name);
+        return;
+    }
     // Up to a separator: two random words may begin alike by chance.
     let alike = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let keep = a.get(..alike).and_then(|head| head.rfind(['-', '.'])).map_or(0, |at| at + 1);
@@ -109,13 +112,13 @@ fn blank_at(value: &mut Value, other: &Value, path: &mut Vec<Step>, found: &mut 
                 path.pop();
             }
             for (key, value) in map {
-                if value.as_str() == Some(RANDOM) {
+                if value.as_str().is_some_and(is_drawn) {
                     continue;
                 }
                 path.push(Step::Key(key.clone()));
                 match others.get(key) {
                     Some(other) => blank_at(value, other, path, found),
-                    None => replace(value, path, found),
+                    None => replace(value, &Value::Null, path, found),
                 }
                 path.pop();
             }
@@ -131,18 +134,20 @@ fn blank_at(value: &mut Value, other: &Value, path: &mut Vec<Step>, found: &mut 
             *text = blank_lines(text, other);
             found(path);
         }
-        (value, _) => replace(value, path, found),
+        (value, other) => replace(value, other, path, found),
     }
 }
 
-fn replace(value: &mut Value, path: &[Step], found: &mut dyn FnMut(&[Step])) {
-    *value = RANDOM.into();
+fn replace(value: &mut Value, other: &Value, path: &[Step], found: &mut dyn FnMut(&[Step])) {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    *value = revision::marked(&text(value), &text(other)).unwrap_or_else(|| RANDOM.to_owned()).into();
     found(path);
 }
 
 /// A file in a ConfigMap, or a certificate: the lines that differ go, the others stay comparable.
 fn blank_lines(text: &str, other: &str) -> String {
-    let line = |(a, b): (&str, &str)| if a == b { a.to_owned() } else { RANDOM.to_owned() };
+    let drawn = |a: &str, b: &str| revision::marked(a, b).unwrap_or_else(|| RANDOM.to_owned());
+    let line = |(a, b): (&str, &str)| if a == b { a.to_owned() } else { drawn(a, b) };
     let mut out: String = text.lines().zip(other.lines()).map(line).collect::<Vec<_>>().join("\n");
     if text.ends_with('\n') {
         out.push('\n');
@@ -203,6 +208,17 @@ mod tests {
         let sets = steady(given(&["fix", "x", "y"]), given(&["fix", "z"]), &name);
         assert_eq!(sets.unsteady, ["c/templates/s.yaml"]);
         assert_eq!(sets.objects.len(), 1);
+    }
+
+    #[test]
+    fn what_carries_the_revision_is_marked_so() {
+        let given =
+            |n: &str, word: &str| object(&format!("mig-{n}"), &json!({"data": {"n": n, "w": word}, "number": n.parse::<u64>().unwrap()}));
+        let steady = steady(vec![given("2", "a")], vec![given("7921", "b")], &name);
+        let value = &steady.objects[0].value;
+        assert_eq!(value["metadata"]["name"], "mig-(revision)");
+        assert_eq!(value["data"], json!({"n": "(revision)", "w": RANDOM}));
+        assert_eq!(value["number"], "(revision)");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{PreviewError, Which};
-use super::{PreviewChart, PreviewTarget};
+use super::{PreviewChart, PreviewTarget, revision};
 use crate::runner::{Control, Helm, HelmError, Template};
 
 /// Helm calls at the same time: each keeps one core busy.
@@ -16,13 +16,19 @@ fn slots() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
+/// An archive on disk, for the first render of a side and for the second: two files where the chart asks for its revision.
+struct Both {
+    first: PathBuf,
+    second: PathBuf,
+}
+
 /// Both archives on disk, gone when dropped, and how they are rendered.
 pub(super) struct Renderer {
     helm: Helm,
     control: Control,
     target: PreviewTarget,
-    old: PathBuf,
-    new: PathBuf,
+    old: Both,
+    new: Both,
     slots: Arc<Semaphore>,
     _folder: TempDir,
 }
@@ -44,23 +50,13 @@ impl Renderer {
         let refused = |source| PreviewError::Folder { path: work.clone(), source };
         // In helm's own folder, which is ours alone.
         let folder = tempfile::Builder::new().prefix("preview-").tempdir_in(&work).map_err(refused)?;
-        let (old_path, new_path) = (folder.path().join("old.tgz"), folder.path().join("new.tgz"));
-        for (path, chart) in [(&old_path, old), (&new_path, new)] {
-            tokio::fs::write(path, chart.bytes).await.map_err(|source| PreviewError::Folder { path: path.clone(), source })?;
-        }
+        let old = laid(folder.path(), "old", old).await?;
+        let new = laid(folder.path(), "new", new).await?;
         let slots = Arc::new(Semaphore::new(slots()));
-        Ok(Self {
-            helm: helm.clone(),
-            control: control.clone(),
-            target: target.clone(),
-            old: old_path,
-            new: new_path,
-            slots,
-            _folder: folder,
-        })
+        Ok(Self { helm: helm.clone(), control: control.clone(), target: target.clone(), old, new, slots, _folder: folder })
     }
 
-    fn chart(&self, which: Which) -> &Path {
+    fn chart(&self, which: Which) -> &Both {
         match which {
             Which::Old => &self.old,
             Which::New => &self.new,
@@ -78,6 +74,17 @@ impl Renderer {
         self.render_now(which, kube_version, values).await
     }
 
+    /// The same side once more, at another revision of the release.
+    pub(super) async fn render_again(
+        &self,
+        which: Which,
+        kube_version: Option<&str>,
+        values: &[&[u8]],
+    ) -> (Result<String, HelmError>, Duration) {
+        let _turn = self.turn().await;
+        self.render_chart(&self.chart(which).second, kube_version, values).await
+    }
+
     /// The same for one who has the turn already.
     pub(super) async fn render_now(
         &self,
@@ -85,9 +92,30 @@ impl Renderer {
         kube_version: Option<&str>,
         values: &[&[u8]],
     ) -> (Result<String, HelmError>, Duration) {
+        self.render_chart(&self.chart(which).first, kube_version, values).await
+    }
+
+    async fn render_chart(&self, chart: &Path, kube_version: Option<&str>, values: &[&[u8]]) -> (Result<String, HelmError>, Duration) {
         let template = Template { values, kube_version, api_versions: &self.target.api_versions, is_upgrade: true, ..Template::default() };
         let start = Instant::now();
-        let text = self.helm.template(&self.target.release, self.chart(which), &template, &self.control).await;
+        let text = self.helm.template(&self.target.release, chart, &template, &self.control).await;
         (text, start.elapsed())
     }
+}
+
+/// Writes the archive, and where it asks for the revision both copies of it instead.
+async fn laid(folder: &Path, name: &str, chart: PreviewChart<'_>) -> Result<Both, PreviewError> {
+    let write = async |path: PathBuf, bytes: &[u8]| {
+        let written = tokio::fs::write(&path, bytes).await;
+        written.map(|()| path.clone()).map_err(|source| PreviewError::Folder { path, source })
+    };
+    let first = folder.join(format!("{name}.tgz"));
+    // What cannot be written so is rendered as it is: then its revision is 1 each time.
+    let asked = revision::is_asked_for(chart.archive);
+    let copies = [revision::FIRST, revision::SECOND].map(|number| asked.then(|| revision::archive(chart.bytes, number).ok()).flatten());
+    let [Some(one), Some(two)] = copies else {
+        let first = write(first, chart.bytes).await?;
+        return Ok(Both { second: first.clone(), first });
+    };
+    Ok(Both { first: write(first, &one).await?, second: write(folder.join(format!("{name}-again.tgz")), &two).await? })
 }

@@ -163,3 +163,21 @@ async fn a_name_that_keeps_the_objects_is_found() {
     let made = bench.preview.input((&old).into(), (&old).into(), &bench.target, &documents(&[]), PreviewOptions::default()).await.unwrap();
     assert_eq!((made.input.rename, made.took.renders), (None, 4));
 }
+
+#[tokio::test]
+async fn a_revision_is_another_at_each_upgrade() {
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: 'mig-{{ .Release.Revision }}'}\nspec: {}\n";
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {rev: '{{ $.Release.Revision }}', v: {{ tpl .Values.v . | quote }}}\n\
+               {{- if eq .Release.Revision 1 }}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: first}\n{{- end }}\n";
+    let chart = chart("1.0.0", &[("templates/j.yaml", job), ("templates/m.yaml", map)]);
+    let made = bench().sides(&chart, &chart, &["v: 'r{{ .Release.Revision }}'\n"]).await.unwrap().input.new;
+    let texts: Vec<&str> = made
+        .objects
+        .iter()
+        .flat_map(|one| [one.value["metadata"]["name"].as_str(), one.value["data"]["rev"].as_str(), one.value["data"]["v"].as_str()])
+        .flatten()
+        .collect();
+    assert_eq!(texts, ["a", "(revision)", "r(revision)", "mig-(revision)"], "an upgrade is never the first");
+    let fields: Vec<String> = made.random.iter().map(|field| format!("{} {}", field.object, field.path)).collect();
+    assert_eq!(fields, ["ConfigMap/ops/a data.rev", "ConfigMap/ops/a data.v", "Job/ops/mig-(revision) metadata.name"]);
+}
