@@ -8,6 +8,24 @@ use serde_json::Value;
 
 use super::manifest;
 
+/// Stands among the changed objects when what is in a Secret is among the changes, and not its labels alone.
+pub(super) const SECRET_DATA: &str = "(the data of a Secret)";
+
+/// Fields of one render that are looked at to tell what a key makes: a large chart has some 50,000 in all.
+const MAX_LEAVES: usize = 100_000;
+
+/// A field with its value: object, path, value.
+pub(super) type Leaf = (String, String, String);
+
+/// What differs in a trial, field by field.
+#[derive(Debug, Default)]
+pub(super) struct Delta {
+    /// Fields of the reference that the trial does not have so.
+    pub(super) gone: BTreeSet<Leaf>,
+    /// Fields of the trial that the reference does not have so.
+    pub(super) come: BTreeSet<Leaf>,
+}
+
 /// The render that trials are held against. Random fields of it match whatever stands there.
 pub(super) struct Reference {
     /// Documents as helm printed them: most are the same in a trial, and need not be read.
@@ -38,8 +56,8 @@ impl Reference {
         Self { documents, steady, nameless, unsteady, namespace: namespace.to_owned() }
     }
 
-    /// Names of the objects that this render has, has not, or has otherwise than the reference, sorted.
-    pub(super) fn differs(&self, trial: &str) -> BTreeSet<String> {
+    /// Documents that the trial alone has, and those that the reference alone has.
+    fn parted<'t>(&'t self, trial: &'t str) -> (manifest::Objects, manifest::Objects) {
         let mut left: HashMap<&str, usize> = self.documents.iter().map(|(text, count)| (text.as_ref(), *count)).collect();
         let mut fresh = Vec::new();
         for (source, document) in manifest::parts(trial) {
@@ -49,7 +67,12 @@ impl Reference {
             }
         }
         let gone = left.iter().filter(|(_, count)| **count > 0).map(|(text, _)| (first_line(text), *text));
-        let (fresh, gone) = (manifest::objects(fresh), manifest::objects(gone));
+        (manifest::objects(fresh), manifest::objects(gone))
+    }
+
+    /// Names of the objects that this render has, has not, or has otherwise than the reference, sorted.
+    pub(super) fn differs(&self, trial: &str) -> BTreeSet<String> {
+        let (fresh, gone) = self.parted(trial);
         let mut out = BTreeSet::new();
         let mut seen = BTreeSet::new();
         for object in &fresh.objects {
@@ -63,6 +86,10 @@ impl Reference {
                 None => self.nameless_twin(&object.source, &object.value),
             };
             if !same {
+                if is_secret(&object.value) && self.steady.get(&key).is_none_or(|steady| !alike(&content(steady), &content(&object.value)))
+                {
+                    out.insert(SECRET_DATA.to_owned());
+                }
                 out.insert(name);
             }
             seen.insert(key);
@@ -70,6 +97,9 @@ impl Reference {
         for object in &gone.objects {
             let key = (object.source.clone(), object_ref(&object.value, &self.namespace).to_string());
             if self.steady.contains_key(&key) && !seen.contains(&key) {
+                if is_secret(&object.value) {
+                    out.insert(SECRET_DATA.to_owned());
+                }
                 out.insert(key.1);
             }
         }
@@ -79,9 +109,106 @@ impl Reference {
         out
     }
 
+    /// The same, field by field. Objects are known by their names alone: templates may move between versions.
+    pub(super) fn delta(&self, trial: &str) -> Delta {
+        let (fresh, gone) = self.parted(trial);
+        let mut delta = Delta::default();
+        let mut seen = BTreeSet::new();
+        for object in fresh.objects.iter().filter(|object| !self.unsteady.contains(&object.source)) {
+            let name = object_ref(&object.value, &self.namespace).to_string();
+            match self.steady.get(&(object.source.clone(), name.clone())) {
+                Some(steady) => {
+                    leaves(&name, steady, String::new(), &mut delta.gone);
+                    leaves(&name, &without_random(steady, &object.value), String::new(), &mut delta.come);
+                }
+                None if self.nameless_twin(&object.source, &object.value) => {}
+                None => leaves(&name, &object.value, String::new(), &mut delta.come),
+            }
+            seen.insert((object.source.clone(), name));
+        }
+        for object in &gone.objects {
+            let key = (object.source.clone(), object_ref(&object.value, &self.namespace).to_string());
+            if self.steady.contains_key(&key) && !seen.contains(&key) {
+                leaves(&key.1, &object.value, String::new(), &mut delta.gone);
+            }
+        }
+        let both: Vec<Leaf> = delta.gone.intersection(&delta.come).cloned().collect();
+        for leaf in &both {
+            delta.gone.remove(leaf);
+            delta.come.remove(leaf);
+        }
+        delta
+    }
+
+    /// Whether the render has an object of this name.
+    pub(super) fn has(&self, object: &str) -> bool {
+        self.steady.keys().any(|(_, name)| name == object)
+    }
+
+    /// All fields of its objects.
+    pub(super) fn leaves(&self) -> BTreeSet<Leaf> {
+        let mut all = BTreeSet::new();
+        for ((_, name), value) in &self.steady {
+            leaves(name, value, String::new(), &mut all);
+        }
+        all
+    }
+
     fn nameless_twin(&self, source: &str, value: &Value) -> bool {
         let of_source = |((from, _), _): &(&(String, String), &Value)| from == source;
         self.nameless.contains(source) && self.steady.iter().filter(of_source).any(|(_, steady)| alike(steady, value))
+    }
+}
+
+fn is_secret(value: &Value) -> bool {
+    value["kind"].as_str().is_some_and(|kind| kind.contains("Secret"))
+}
+
+/// An object without its labels and annotations.
+fn content(value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Value::Object(map) = &mut value {
+        map.remove("metadata");
+    }
+    value
+}
+
+/// The trial's value with a null where the steady one is random.
+fn without_random(steady: &Value, trial: &Value) -> Value {
+    match (steady, trial) {
+        (Value::String(text), _) if is_drawn(text) => Value::Null,
+        (Value::Object(steady), Value::Object(trial)) => {
+            let each = |(key, value): (&String, &Value)| {
+                (key.clone(), steady.get(key).map_or_else(|| value.clone(), |one| without_random(one, value)))
+            };
+            Value::Object(trial.iter().map(each).collect())
+        }
+        (Value::Array(steady), Value::Array(trial)) => {
+            let each = |(at, value): (usize, &Value)| steady.get(at).map_or_else(|| value.clone(), |one| without_random(one, value));
+            Value::Array(trial.iter().enumerate().map(each).collect())
+        }
+        _ => trial.clone(),
+    }
+}
+
+/// Scalars and empty collections; what is random is left out.
+fn leaves(object: &str, value: &Value, path: String, out: &mut BTreeSet<Leaf>) {
+    if out.len() >= MAX_LEAVES {
+        return;
+    }
+    match value {
+        Value::Object(map) if !map.is_empty() => map.iter().for_each(|(key, value)| leaves(object, value, format!("{path}.{key}"), out)),
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().enumerate().for_each(|(at, value)| leaves(object, value, format!("{path}[{at}]"), out));
+        }
+        Value::Null => {}
+        Value::String(text) if is_drawn(text) => {}
+        Value::String(text) => {
+            out.insert((object.to_owned(), path, text.clone()));
+        }
+        other => {
+            out.insert((object.to_owned(), path, other.to_string()));
+        }
     }
 }
 
@@ -143,8 +270,24 @@ mod tests {
         assert!(reference.differs(&text("eg==", "z3", "one")).is_empty());
         let other: Vec<String> = reference.differs(&text("eg==", "z3", "two")).into_iter().collect();
         assert_eq!(other, ["ConfigMap/ops/m"]);
+        let delta = reference.delta(&text("eg==", "z3", "two"));
+        let leaf = |value: &str| BTreeSet::from([("ConfigMap/ops/m".to_owned(), ".data.v".to_owned(), value.to_owned())]);
+        assert_eq!((delta.gone, delta.come), (leaf("one"), leaf("two")));
         let without = text("eg==", "z3", "one");
         let without = &without[..without.find("---\n# Source: c/templates/m").unwrap()];
         assert_eq!(reference.differs(without).into_iter().collect::<Vec<_>>(), ["ConfigMap/ops/m"]);
+    }
+    #[test]
+    fn what_is_in_a_secret_is_told_from_its_labels() {
+        let secret = |label: &str, data: &str| {
+            format!(
+                "---\n# Source: c/templates/s.yaml\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, labels: {{v: {label}}}}}\ndata: {{p: {data}}}\n"
+            )
+        };
+        let reference = reference(&secret("a", "eA=="), &secret("a", "eA=="));
+        let differs = |text: &str| reference.differs(text).into_iter().collect::<Vec<_>>();
+        assert_eq!(differs(&secret("b", "eA==")), ["Secret/ops/s"]);
+        assert_eq!(differs(&secret("a", "eQ==")), [SECRET_DATA, "Secret/ops/s"]);
+        assert_eq!(differs(""), [SECRET_DATA, "Secret/ops/s"]);
     }
 }
