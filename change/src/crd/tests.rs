@@ -31,7 +31,7 @@ fn lines(old: Value, new: Value) -> Vec<String> {
 fn fields() {
     let object = |properties: Value| json!({"type": "object", "properties": properties});
     let string = json!({"type": "string"});
-    let table: [(&str, Value, Value, &[&str]); 24] = [
+    let table: [(&str, Value, Value, &[&str]); 28] = [
         ("a description", json!({"type": "string", "description": "a"}), json!({"type": "string", "description": "b"}), &[]),
         ("removed", object(json!({"a": string, "b": string})), object(json!({"b": string})), &[r#"Removed spec.a "string" -> -"#]),
         ("added", object(json!({})), object(json!({"b": object(json!({"c": string}))})), &["1 added"]),
@@ -110,6 +110,30 @@ fn fields() {
             json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
             object(json!({"a": string})),
             &["Closed spec - -> -", "1 added"],
+        ),
+        (
+            "a map that loses its values",
+            json!({"type": "object", "additionalProperties": string}),
+            json!({"type": "object"}),
+            &["Closed spec - -> -"],
+        ),
+        (
+            "a map that becomes one with names",
+            json!({"type": "object", "additionalProperties": string}),
+            object(json!({"a": string})),
+            &["Closed spec - -> -", "1 added"],
+        ),
+        (
+            "a map in the place of anything",
+            json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+            json!({"type": "object", "additionalProperties": string}),
+            &[],
+        ),
+        (
+            "closed, and anything before",
+            json!({"x-kubernetes-preserve-unknown-fields": true}),
+            object(json!({})),
+            &[r#"Retyped spec "any" -> "object""#, "Closed spec - -> -"],
         ),
     ];
     for (name, old, new, expected) in table {

@@ -28,7 +28,7 @@ pub(super) struct Found {
 
 /// Compares two schemas of a version.
 pub(super) fn walk(old: &Value, new: &Value, old_prunes: bool, new_prunes: bool) -> Found {
-    let mut walk = Walk { found: Found::default(), nodes: 0, path: Vec::new() };
+    let mut walk = Walk { found: Found::default(), nodes: 0, path: Vec::new(), prunes: new_prunes };
     if !old_prunes && new_prunes {
         walk.push(FieldKind::Closed, None, None);
     }
@@ -40,6 +40,8 @@ struct Walk {
     found: Found,
     nodes: usize,
     path: Vec<FieldStep>,
+    /// Whether the new CRD drops what its schema does not name.
+    prunes: bool,
 }
 
 impl Walk {
@@ -71,29 +73,27 @@ impl Walk {
             && !was.as_ref().is_some_and(|was| was.iter().all(|one| is.contains(one)))
         {
             self.push(FieldKind::Retyped, Some(Value::from(said(was.as_deref()))), Some(Value::from(said(Some(is)))));
+            self.closed(old, new, Some(is));
             return;
         }
         self.values(old, new);
-        if keeps_unknown(old)
-            && !keeps_unknown(new)
-            && new.get("additionalProperties").is_none()
-            && is.as_ref().is_some_and(|is| is.contains(&"object"))
-        {
-            self.push(FieldKind::Closed, None, None);
-        }
+        self.closed(old, new, is.as_deref());
         self.properties(old, new);
         match (old.get("items"), new.get("items")) {
             (Some(old), Some(new)) => self.below(FieldStep::Items, old, new),
             (None, Some(new)) if is.is_some() && was.is_some() => self.below(FieldStep::Items, &Value::Null, new),
             _ => {}
         }
-        match (old.get("additionalProperties"), new.get("additionalProperties")) {
-            (Some(old), Some(new)) => self.below(FieldStep::Values, old, new),
-            // A map with free keys that becomes one with fixed keys.
-            (Some(before), None) if *before != Value::Bool(false) && new.get("properties").is_some() && !keeps_unknown(new) => {
-                self.push(FieldKind::Closed, None, None);
-            }
-            _ => {}
+        if let (Some(old), Some(new)) = (old.get("additionalProperties"), new.get("additionalProperties")) {
+            self.below(FieldStep::Values, old, new);
+        }
+    }
+
+    /// Whether keys that have no name in the schema were kept, and are dropped.
+    fn closed(&mut self, old: &Value, new: &Value, is: Option<&[&str]>) {
+        let said = self.path.is_empty() && self.found.fields.iter().any(|field| field.kind == FieldKind::Closed);
+        if open(old) && !open(new) && is.is_some_and(|is| is.contains(&"object")) && self.prunes && !said {
+            self.push(FieldKind::Closed, None, None);
         }
     }
 
@@ -164,6 +164,11 @@ impl Walk {
 
 fn keeps_unknown(schema: &Value) -> bool {
     schema.get("x-kubernetes-preserve-unknown-fields").and_then(Value::as_bool) == Some(true)
+}
+
+/// Whether keys without a name in the schema are kept.
+fn open(schema: &Value) -> bool {
+    keeps_unknown(schema) || schema.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false))
 }
 
 /// The types that a schema takes; `None` when it takes any. Older schemas left out what can be told from the rest.

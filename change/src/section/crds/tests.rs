@@ -160,3 +160,14 @@ fn a_rule_that_is_not_evaluated_is_said_where_an_object_sets_the_field() {
         -> check A/ns/a against the rule, or apply it with --dry-run=server once the new CRD is there
     ");
 }
+
+#[test]
+fn a_map_that_loses_its_values_drops_them() {
+    let (old, new) = ("labels: {type: object, additionalProperties: {type: string}}", "labels: {type: object}");
+    let says = |before: &str, after: &str| says(super::items, &both(in_crds(old), object(before)), &both(in_crds(new), object(after)));
+    insta::assert_snapshot!(says("labels: {team: x}", "labels: {team: x}"), @"
+    ACT crd-field-used A/ns/a: sets spec.labels.team, which the new CRD as.b.c does not have: it is dropped
+        -> find which of your values sets it on A/ns/a, and take it out or correct it
+    ");
+    insta::assert_snapshot!(says("labels: {}", "labels: {}"), @"look crd-field-closed CustomResourceDefinition/as.b.c: spec.labels keeps no unknown fields any more; no object of either render notices");
+}
