@@ -38,6 +38,9 @@ pub(crate) struct Replaced {
     pub(crate) left_out: Vec<String>,
     /// What was given up.
     pub(crate) discarded: Vec<Group>,
+    /// Where the old folder of an earlier pull is that was killed, with what had been changed in that moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) left_behind: Option<String>,
 }
 
 impl Replaced {
@@ -91,6 +94,13 @@ pub(crate) async fn replace(wish: &Wish<'_>, pulled: &Pulled, fetching: &Fetchin
     // Another pull may hold the lock for as long as it takes to write a folder.
     let locking = tokio::task::spawn_blocking(move || place.lock()).await;
     let locked = locking.map_err(|error| Failure::error("the folder could not be locked", error, ""))?.map_err(|error| failure(&error))?;
+    let left_behind = locked.left_behind().map(|path| path.display().to_string());
+    if let Some(path) = &left_behind {
+        out.note(&clean(&format!(
+            "note: an earlier pull was killed when it had put the new folder in its place, and the old one had been changed meanwhile: \
+             that one is {path} now; take from it what you need, and remove it"
+        )))?;
+    }
     let standing = locked.look().map_err(|error| failure(&error))?;
     let baseline = baseline(&standing, fetching, out).await?;
     let archive = &pulled.archive;
@@ -108,7 +118,9 @@ pub(crate) async fn replace(wish: &Wish<'_>, pulled: &Pulled, fetching: &Fetchin
         return Err(conflict(wish.folder, &lost, baseline.is_some()));
     }
     let record = Record::of(archive, &pulled.origin);
-    locked.replace(&archive.files, &record, &plan, &standing).map_err(|error| failure(&error))?;
+    if let Some(error) = locked.replace(&archive.files, &record, &plan, &standing).map_err(|error| failure(&error))? {
+        out.note(&clean(&format!("note: the new folder is in its place; {}: {}", chain(&error), error.next())))?;
+    }
     drop::<Locked>(locked);
     Ok(Replaced {
         folder: wish.folder.display().to_string(),
@@ -118,6 +130,7 @@ pub(crate) async fn replace(wish: &Wish<'_>, pulled: &Pulled, fetching: &Fetchin
         kept_away: plan.absent.into_iter().collect(),
         left_out: plan.left_out.into_iter().collect(),
         discarded: lost,
+        left_behind,
     })
 }
 

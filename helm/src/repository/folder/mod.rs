@@ -5,6 +5,7 @@
 //! record, and is carried over or given up only by the operator's word.
 
 mod compare;
+mod leftover;
 mod place;
 mod plan;
 mod record;
@@ -77,6 +78,9 @@ impl FolderError {
     pub fn next(&self) -> String {
         match self {
             Self::Refused { next, .. } => next.clone(),
+            Self::Io { what: leftover::CLEAR, .. } => {
+                "look into it and remove it by hand (rm -r), else the next pull into this folder stops there".to_owned()
+            }
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk; nothing was changed".to_owned(),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

@@ -37,6 +37,7 @@ pub enum Standing {
 #[derive(Debug)]
 pub struct Locked {
     pub(super) place: Place,
+    left_behind: Option<PathBuf>,
     _lock: File,
 }
 
@@ -71,7 +72,7 @@ impl Place {
             if !found.is_dir() {
                 return Err(refused("it is a file", "name a folder"));
             }
-            if is_mount_point(&found, &place.parent)? {
+            if is_mount_point(&path, &found, &fs::metadata(&place.parent).map_err(io("cannot look at", &place.parent))?) {
                 return Err(refused("it is a mount point, and those cannot be swapped", "name a folder inside of it"));
             }
             let path = path.canonicalize().map_err(io("cannot use", &path))?;
@@ -80,6 +81,10 @@ impl Place {
                     "you stand in it, and would be left in the old one",
                     "go to the folder above it and name it from there",
                 ));
+            }
+            if !may_write(&path) {
+                let next = format!("chmod u+w {}, or let its owner do it", path.display());
+                return Err(refused("this user may not write in it, and so cannot move it either", &next));
             }
         }
         Ok(place)
@@ -93,9 +98,14 @@ impl Place {
 
     /// Where the new folder is written: beside the old one, because only within one file system can they change places.
     pub(super) fn stage(&self) -> PathBuf {
+        self.beside("groundswell-pull")
+    }
+
+    /// `.NAME.what` beside the folder.
+    pub(super) fn beside(&self, what: &str) -> PathBuf {
         let mut name = OsString::from(".");
         name.push(&self.name);
-        name.push(".groundswell-pull");
+        name.push(format!(".{what}"));
         self.parent.join(name)
     }
 
@@ -107,7 +117,7 @@ impl Place {
         }
     }
 
-    /// Waits until no other pull works in the folder above, and clears away what one left behind that was killed.
+    /// Waits until no other pull works in the folder above, and puts right what one left behind that was killed.
     ///
     /// # Errors
     /// When another one takes longer than half a minute.
@@ -122,13 +132,18 @@ impl Place {
             }
             waited += LOOK_EVERY;
         }
-        let locked = Locked { place: self, _lock: lock };
-        super::swap::recover(&locked.place)?;
-        Ok(locked)
+        let left_behind = super::leftover::recover(&self)?;
+        Ok(Locked { place: self, left_behind, _lock: lock })
     }
 }
 
 impl Locked {
+    /// Where the old folder of a pull is that was killed after the swap, when somebody had changed it while that pull ran.
+    #[must_use]
+    pub fn left_behind(&self) -> Option<&Path> {
+        self.left_behind.as_deref()
+    }
+
     /// What is there now.
     ///
     /// # Errors
@@ -169,13 +184,38 @@ fn read_limited(path: &Path, limit: u64) -> Option<Vec<u8>> {
 }
 
 #[cfg(unix)]
-fn is_mount_point(found: &Metadata, parent: &Path) -> Result<bool, FolderError> {
-    use std::os::unix::fs::MetadataExt as _;
-    let above = fs::metadata(parent).map_err(io("cannot look at", parent))?;
-    Ok(above.dev() != found.dev())
+fn may_write(folder: &Path) -> bool {
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 #[cfg(not(unix))]
-fn is_mount_point(_: &Metadata, _: &Path) -> Result<bool, FolderError> {
-    Ok(false)
+fn may_write(_: &Path) -> bool {
+    true
+}
+
+/// Whether something is mounted at a folder: it cannot be moved then, nor what is around it be cleared away.
+#[cfg(unix)]
+pub(super) fn is_mount_point(path: &Path, found: &Metadata, above: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    mount_root(path).unwrap_or(above.dev() != found.dev())
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_mount_point(_: &Path, _: &Metadata, _: &Metadata) -> bool {
+    false
+}
+
+/// What the kernel says, where it does (5.8 and later): a folder of the same device may be mounted there, and a subvolume has
+/// another device without being mounted.
+#[cfg(target_os = "linux")]
+fn mount_root(path: &Path) -> Option<bool> {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()).ok()?;
+    let known = found.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
+    known.then(|| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn mount_root(_: &Path) -> Option<bool> {
+    None
 }

@@ -1,6 +1,7 @@
 //! Writing the new folder, and changing places with the old one.
 
 use super::compare::folders;
+use super::leftover::{Mark, clear};
 use super::place::{Locked, Place};
 use super::tree::scan;
 use super::{FolderError, Plan, RECORD, Record, Standing, Tree, io, is_record};
@@ -17,11 +18,17 @@ impl Locked {
     /// old folder or the new one, whole.
     ///
     /// # Errors
-    /// When it cannot be written, or the folder was changed meanwhile. Nothing is changed then.
-    pub fn replace(&self, files: &Files, record: &Record, plan: &Plan, standing: &Standing) -> Result<(), FolderError> {
-        let stage = Stage::make(&self.place)?;
+    /// When it cannot be written, or the folder was changed meanwhile. Nothing is changed then. What comes with success is why the
+    /// old folder could not be cleared away.
+    pub fn replace(&self, files: &Files, record: &Record, plan: &Plan, standing: &Standing) -> Result<Option<FolderError>, FolderError> {
+        let mut stage = Stage::make(&self.place)?;
         let new = stage.path.join("new");
         self.write(&new, files, record, plan)?;
+        let seen = match standing {
+            Standing::Chart { tree, .. } => tree.clone(),
+            Standing::Empty => Tree::new(),
+        };
+        Mark::leave(&stage.path, &new, &seen)?;
         sync(&new)?;
         let target = self.place.path();
         if !target.exists() {
@@ -29,17 +36,17 @@ impl Locked {
         } else {
             exchange(&new, &target, &stage.path.join("old"))?;
             let old = if new.exists() { new } else { stage.path.join("old") };
-            let seen = match standing {
-                Standing::Chart { tree, .. } => tree.clone(),
-                Standing::Empty => Tree::new(),
-            };
             // Between the look and the swap an editor may have saved: what nobody was asked about is not given up.
-            if scan(&old)? != seen {
-                put_back(&old, &target, &stage)?;
-                return Err(FolderError::Moved { path: target });
+            let found = scan(&old);
+            if found.as_ref().ok() != Some(&seen) {
+                stage.keep = true;
+                exchange(&old, &target, &stage.path.join("unwanted"))?;
+                stage.keep = false;
+                return Err(found.err().unwrap_or(FolderError::Moved { path: target }));
             }
         }
-        sync_folder(&self.place.parent)
+        sync_folder(&self.place.parent)?;
+        Ok(clear(&stage.path).err())
     }
 
     fn write(&self, new: &Path, files: &Files, record: &Record, plan: &Plan) -> Result<(), FolderError> {
@@ -65,7 +72,7 @@ impl Locked {
         let text = serde_json::to_vec_pretty(record).map_err(|error| std::io::Error::other(error.to_string()));
         write_new(&new.join(RECORD), &text.map_err(io("cannot write", new))?)?;
         match fs::metadata(&old) {
-            Ok(found) => fs::set_permissions(new, found.permissions()).map_err(io("cannot set the mode of", new)),
+            Ok(found) => fs::set_permissions(new, movable(found.permissions())).map_err(io("cannot set the mode of", new)),
             Err(_) => Ok(()),
         }
     }
@@ -83,41 +90,40 @@ fn carry_modes(old: &Path, new: &Path, plan: &Plan) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Clears away what a pull that was killed left behind. Where the file system cannot swap, it may have been killed between two
-/// renames, and the old folder is put back first.
-pub(super) fn recover(place: &Place) -> Result<(), FolderError> {
-    let (stage, target) = (place.stage(), place.path());
-    match fs::symlink_metadata(&stage) {
-        Err(_) => return Ok(()),
-        Ok(found) if !found.is_dir() => {
-            return Err(FolderError::refused(stage, "it is in the way: the new folder is written there", "move it away"));
-        }
-        Ok(_) => {}
-    }
-    let old = stage.join("old");
-    if !target.exists() && old.exists() {
-        rename(&old, &target)?;
-    }
-    fs::remove_dir_all(&stage).map_err(io("cannot clear away", &stage))
+/// Of somebody else's folder this user may write in as one of a group; of the new one they are the owner, and only who may write
+/// in a folder can move it.
+#[cfg(unix)]
+fn movable(of_old: fs::Permissions) -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::Permissions::from_mode(of_old.mode() | 0o700)
+}
+
+#[cfg(not(unix))]
+fn movable(of_old: fs::Permissions) -> fs::Permissions {
+    of_old
 }
 
 /// The folder in which the new one is written; gone when this value is.
 struct Stage {
     path: std::path::PathBuf,
+    /// It holds the old folder.
+    keep: bool,
 }
 
 impl Stage {
     fn make(place: &Place) -> Result<Self, FolderError> {
         let path = place.stage();
         fs::create_dir(&path).map_err(io("cannot make", &path))?;
-        Ok(Self { path })
+        Ok(Self { path, keep: false })
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // What stays is cleared away by the next pull.
-        let _ = fs::remove_dir_all(&self.path);
+        // What stays is put right by the next pull.
+        if !self.keep {
+            let _ = clear(&self.path);
+        }
     }
 }
 
@@ -168,14 +174,10 @@ fn exchange(new: &Path, target: &Path, aside: &Path) -> Result<(), FolderError> 
     }
 }
 
-/// Two renames: a crash between them is put right by [`recover`].
+/// Two renames: a crash between them is put right by [`super::leftover::recover`].
 pub(super) fn step_aside(new: &Path, target: &Path, aside: &Path) -> Result<(), FolderError> {
     rename(target, aside)?;
     rename(new, target).inspect_err(|_| {
         let _ = fs::rename(aside, target);
     })
-}
-
-fn put_back(old: &Path, target: &Path, stage: &Stage) -> Result<(), FolderError> {
-    exchange(old, target, &stage.path.join("unwanted"))
 }

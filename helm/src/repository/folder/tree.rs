@@ -1,5 +1,6 @@
 //! What is in a folder.
 
+use super::place::is_mount_point;
 use super::{FolderError, RECORD, io};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -32,12 +33,15 @@ const MAX_BYTES: u64 = 512 << 20;
 struct Room {
     entries: usize,
     bytes: u64,
+    /// Of the folder at the top: what lies on another device is mounted there.
+    top: fs::Metadata,
 }
 
 /// Reads a folder. Links are not followed.
 pub(super) fn scan(folder: &Path) -> Result<Tree, FolderError> {
     let mut tree = Tree::new();
-    walk(folder, folder, "", &mut tree, &mut Room { entries: MAX_ENTRIES, bytes: MAX_BYTES })?;
+    let found = fs::symlink_metadata(folder).map_err(io("cannot look at", folder))?;
+    walk(folder, folder, "", &mut tree, &mut Room { entries: MAX_ENTRIES, bytes: MAX_BYTES, top: found })?;
     tree.remove(RECORD);
     Ok(tree)
 }
@@ -54,7 +58,15 @@ fn walk(top: &Path, folder: &Path, below: &str, tree: &mut Tree, room: &mut Room
             return Err(FolderError::refused(&path, "its name is not UTF-8, which no chart can hold", "move it away"));
         };
         let relative = if below.is_empty() { name } else { format!("{below}/{name}") };
-        let kind = entry.file_type().map_err(io("cannot read", &path))?;
+        let found = entry.metadata().map_err(io("cannot read", &path))?;
+        let kind = found.file_type();
+        if is_mount_point(&path, &found, &room.top) {
+            return Err(FolderError::refused(
+                &path,
+                "something is mounted there, and so the folder cannot be cleared away",
+                "unmount it first",
+            ));
+        }
         if kind.is_dir() {
             walk(top, &path, &relative, tree, room)?;
             continue;
@@ -62,8 +74,7 @@ fn walk(top: &Path, folder: &Path, below: &str, tree: &mut Tree, room: &mut Room
         let node = if kind.is_symlink() {
             Node::Link
         } else if kind.is_file() {
-            let bytes = entry.metadata().map_err(io("cannot read", &path))?.len();
-            room.bytes = room.bytes.checked_sub(bytes).ok_or_else(too_much)?;
+            room.bytes = room.bytes.checked_sub(found.len()).ok_or_else(too_much)?;
             Node::File(hash(&path)?)
         } else {
             Node::Special

@@ -7,6 +7,8 @@ use std::path::Path;
 
 #[path = "folder_kept.rs"]
 mod kept;
+#[path = "folder_left.rs"]
+mod left;
 
 /// A chart with these files, beside a Chart.yaml.
 fn archive(version: &str, files: &[(&str, &str)]) -> ChartArchive {
@@ -270,29 +272,6 @@ fn a_change_in_the_last_moment_is_put_back() {
     assert!(!folder.join("templates/new.yaml").exists());
     drop(locked);
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
-}
-
-#[test]
-fn what_a_killed_pull_left_behind_is_put_right() {
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("beacon");
-    let old = archive("1.0.0", &OLD);
-    pull(&folder, &old, &[], false).unwrap();
-    let before = contents(&folder);
-    let stage = home.path().join(".beacon.groundswell-pull");
-    // Killed while it wrote.
-    write(&stage, "new/values.yaml", "half");
-    drop(Place::of(&folder).unwrap().lock().unwrap());
-    assert!(!stage.exists() && contents(&folder) == before);
-    // Killed between the two renames of a file system that cannot swap.
-    write(&stage, "new/values.yaml", "whole");
-    fs::rename(&folder, stage.join("old")).unwrap();
-    drop(Place::of(&folder).unwrap().lock().unwrap());
-    assert!(!stage.exists() && contents(&folder) == before);
-    // A file of that name is not ours.
-    fs::write(&stage, "").unwrap();
-    let error = Place::of(&folder).unwrap().lock().unwrap_err();
-    assert!(error.to_string().contains("in the way"), "{error}");
 }
 
 #[test]
