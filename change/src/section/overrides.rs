@@ -78,13 +78,16 @@ fn one(verdict: &OverrideVerdict) -> Option<Item> {
         .next(format!("in {document}, add to {path} what you want of them")),
         OverrideClass::DefaultChanged => {
             let (was, is) = (said(verdict, &verdict.old_default), said(verdict, &verdict.new_default));
-            let line = if was == is && was != mask::MASK {
+            let line = if was == mask::MASK && is == mask::MASK {
+                format!("{path} works, and the default that it replaces changed {}", mask::MASK)
+            } else if was == is {
                 format!("{path} works now and changed nothing before: without it the new version does something else than the old one did")
             } else {
                 format!("{path} works, and the default that it replaces went from {was} to {is}")
             };
+            let yours = Some(given(verdict)).filter(|given| given != mask::MASK).unwrap_or_else(|| "yours".to_owned());
             item("override-default-changed", Weight::Look, line)
-                .next(format!("decide whether {} is still wanted, or delete {path} from {documents}{first}", given(verdict)))
+                .next(format!("decide whether {yours} is still wanted, or delete {path} from {documents}{first}"))
         }
         OverrideClass::NowDefault => item(
             "override-now-default",
@@ -255,12 +258,17 @@ mod tests {
         let now = OverrideVerdict { also_in: also_in.clone(), ..verdict("a", OverrideClass::NowDefault, json!(1)) };
         let typo = OverrideVerdict { also_in, ..verdict("b", OverrideClass::NeverWorked, json!(1)) };
         let held = OverrideVerdict { old_default: None, new_default: None, ..verdict("", OverrideClass::DefaultChanged, json!("1.0")) };
-        let input = Input { overrides: Some(vec![now, typo, held]), ..Input::default() };
+        let affects = vec!["Secret/ns/s".to_owned()];
+        let hidden = OverrideVerdict { affects, ..verdict("smtp", OverrideClass::DefaultChanged, json!("hunter2")) };
+        let input = Input { overrides: Some(vec![now, typo, held, hidden]), ..Input::default() };
         insta::assert_snapshot!(page(&run(super::items, &input)), @r#"
         look override-never-worked b has no effect, neither in the old version nor in the new one
             -> delete b from base.yaml and prod.yaml, or see whether another value switches off what it belongs to
         look override-default-changed "" works now and changed nothing before: without it the new version does something else than the old one did
             -> decide whether 1.0 is still wanted, or delete "" from prod.yaml
+        look override-default-changed smtp works, and the default that it replaces changed (secret)
+            changes Secret/ns/s
+            -> decide whether yours is still wanted, or delete smtp from prod.yaml
         know override-now-default a is what the new version does anyway (1)
             -> a can be deleted from base.yaml and prod.yaml; from prod.yaml alone, what base.yaml says would count
         "#);
