@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod capability;
 pub mod history;
+pub mod installable;
 pub mod pack;
 pub mod preview;
 pub mod record;

@@ -11,6 +11,7 @@
 //! real binary.
 
 mod ambiguous;
+mod chart;
 mod interpolate;
 mod merge;
 mod parse;
@@ -24,6 +25,7 @@ mod tree;
 mod golden;
 
 pub use ambiguous::{Ambiguous, ambiguous_plain};
+pub use chart::{ChartValues, ChartValuesError, chart_values};
 pub use interpolate::{InterpolateError, interpolate, names_used};
 pub use merge::{Layer, Merged, Origin, merge};
 pub(crate) use parse::parse_within;

@@ -3,21 +3,19 @@
 use serde_json::{Map, Value};
 
 use crate::archive::{ChartArchive, ChartMetadata, Files, Subchart};
-use crate::values::parse;
+use crate::values::{chart_values, parse};
 
 /// Values of the chart with those of its subcharts under their keys, the parent's winning, as Helm coalesces them. Values that a
 /// parent imports from a subchart (`import-values`) lie below its own.
-pub(super) fn defaults(archive: &ChartArchive) -> Value {
+#[must_use]
+pub fn defaults(archive: &ChartArchive) -> Value {
     Value::Object(coalesced(&archive.files, &archive.metadata, &archive.subcharts))
 }
 
 fn coalesced(files: &Files, metadata: &ChartMetadata, subcharts: &[Subchart]) -> Map<String, Value> {
     // Helm refuses what we cannot read, and says so in its own words when it renders.
-    let own = files.get("values.yaml").map(|bytes| read(bytes)).unwrap_or_default();
-    let mut values = match own {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    };
+    let own = files.get("values.yaml").and_then(|bytes| chart_values("values.yaml", bytes).ok());
+    let mut values = own.unwrap_or_default().values;
     for sub in subcharts {
         let below = coalesced(&sub.files, &sub.metadata, &sub.subcharts);
         let named = metadata.dependencies.iter().filter(|dependency| dependency.name == sub.metadata.name);

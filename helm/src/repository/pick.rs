@@ -17,7 +17,7 @@ pub(super) enum NotPicked {
 impl NotPicked {
     /// The same in words, for a chart of a repository.
     pub(super) fn refusal(self, repository: &str, name: &str, wanted: Option<&str>) -> FetchError {
-        let (repository, name, wanted) = (repository.to_owned(), name.to_owned(), wanted.unwrap_or("any").to_owned());
+        let (repository, name, wanted) = (repository.to_owned(), name.to_owned(), wanted.unwrap_or("at all").to_owned());
         match self {
             Self::Unreadable(reason) => FetchError::BadVersion { wanted, reason },
             Self::None { near, latest } => FetchError::UnknownVersion { repository, name, wanted, near, latest },
@@ -131,6 +131,8 @@ mod tests {
         ] {
             assert_eq!(picked(wanted, devel), expected, "{wanted:?} {devel}");
         }
+        let none = pick(&["not-a-version"], None, false).map_err(|why| why.refusal("r", "n", None).to_string());
+        assert_eq!(none, Err("r has no version at all of n".to_owned()));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use super::interpolate::tests::arb_value;
 use super::resolve::number;
 use super::{Layer, interpolate, merge, parse_values};
 
+mod chart;
+
 /// A chart that renders its values, in a folder of its own.
 struct Probe {
     folder: tempfile::TempDir,
@@ -174,6 +176,7 @@ const DOCUMENTS: &[&str] = &[
 ];
 
 const BROKEN: &[&str] = &[
+    "%YAML 1.2\n---\na: 1\n",
     "- a\n- b\n",
     "just text\n",
     "5\n",

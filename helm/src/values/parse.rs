@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::MAX_DEPTH;
 use super::resolve::{self, TAG, Typed};
-use super::tree::{Kind, Node, Position, YamlError, read, read_within};
+use super::tree::{Kind, Node, Position, YamlError, read, read_first, read_within};
 use granit_parser::ScalarStyle;
 
 /// Bytes of scalars that may come out of aliases. The text itself is at most 1 MiB; four times that is more than any
@@ -45,7 +45,22 @@ fn one(source: &str, documents: &[Node]) -> Result<Value, YamlError> {
 /// # Errors
 /// As [`parse`], and when the document is a list or a scalar.
 pub fn parse_values(source: &str, text: &str) -> Result<Map<String, Value>, YamlError> {
-    match parse(source, text)? {
+    as_map(source, parse(source, text)?)
+}
+
+/// Reads the first document, as Helm reads the `values.yaml` of a chart: the map, and where a second document begins that it does
+/// not look at.
+///
+/// # Errors
+/// When the document is no YAML, no map, or something that Helm cannot turn into JSON.
+pub(super) fn parse_first(source: &str, text: &str) -> Result<(Map<String, Value>, Option<Position>), YamlError> {
+    let (first, more) = read_first(source, text)?;
+    let value = first.as_ref().map_or(Ok(Value::Null), |root| Reader::new(source, root).value(root, 0))?;
+    Ok((as_map(source, value)?, more))
+}
+
+fn as_map(source: &str, value: Value) -> Result<Map<String, Value>, YamlError> {
+    match value {
         Value::Object(map) => Ok(map),
         Value::Null => Ok(Map::new()),
         other => Err(YamlError::Refused {
@@ -137,6 +152,10 @@ impl<'a> Reader<'a> {
         Err(YamlError::Refused { source_name: self.source.to_owned(), at: node.at, what: what.into() })
     }
 
+    fn limit<T>(&self, node: &Node, what: impl Into<String>) -> Result<T, YamlError> {
+        Err(YamlError::Limit { source_name: self.source.to_owned(), at: node.at, what: what.into() })
+    }
+
     fn value(&mut self, node: &'a Node, depth: usize) -> Result<Value, YamlError> {
         self.count(node, depth)?;
         if node.anchor != 0 {
@@ -207,7 +226,7 @@ impl<'a> Reader<'a> {
                 Err(what) => return self.refuse(key, what),
             };
             if map.strings.insert(name.clone(), is_string).is_some_and(|before| before != is_string) {
-                return self.refuse(key, format!("two keys become \"{name}\", one quoted and one not; which one Helm takes is chance"));
+                return self.limit(key, format!("two keys become \"{name}\", one quoted and one not; which one Helm takes is chance"));
             }
             let value = self.value(value, depth)?;
             map.values.insert(name, value);
@@ -247,7 +266,7 @@ impl<'a> Reader<'a> {
 
     fn count(&mut self, node: &Node, depth: usize) -> Result<(), YamlError> {
         if depth > MAX_DEPTH {
-            return self.refuse(node, format!("nested more than {MAX_DEPTH} deep"));
+            return self.limit(node, format!("nested more than {MAX_DEPTH} deep"));
         }
         self.nodes += 1;
         if self.in_alias == 0 {
@@ -259,8 +278,11 @@ impl<'a> Reader<'a> {
         }
         // Helm's own limit: of more than 1000 nodes no more than 99 % may come from aliases.
         let helm_refuses = self.alias_nodes > 100 && self.nodes > 1000 && self.alias_nodes * 100 > self.nodes * 99;
-        if helm_refuses || self.alias_nodes > MAX_ALIAS_NODES || self.alias_bytes > MAX_ALIAS_BYTES {
-            return self.refuse(node, "the aliases of this document unfold to more than Helm or we accept");
+        if helm_refuses {
+            return self.refuse(node, "the aliases of this document unfold to more than Helm accepts");
+        }
+        if self.alias_nodes > MAX_ALIAS_NODES || self.alias_bytes > MAX_ALIAS_BYTES {
+            return self.limit(node, "the aliases of this document unfold to more than we accept");
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle};
 
 use super::{MAX_DEPTH, MAX_TEXT_BYTES};
 
@@ -63,6 +63,16 @@ pub enum YamlError {
         /// Where.
         at: Position,
         /// What the reader expected or found.
+        what: String,
+    },
+    /// More than we read, though Helm might.
+    #[error("{source_name}:{at}: {what}")]
+    Limit {
+        /// Name of the document.
+        source_name: String,
+        /// Where.
+        at: Position,
+        /// What and why.
         what: String,
     },
     /// YAML, but nothing that Helm can read as values.
@@ -136,6 +146,34 @@ pub(crate) fn read(source: &str, text: &str) -> Result<Vec<Node>, YamlError> {
 /// The same for a text that may be longer than values are: what helm rendered, a CRD.
 pub(crate) fn read_within(source: &str, text: &str, limit: usize) -> Result<Vec<Node>, YamlError> {
     check_characters(source, text, limit)?;
+    let mut builder = Builder { source, text, open: Vec::new(), documents: Vec::new() };
+    let mut parser = parser(text);
+    while let Some(next) = parser.next_event() {
+        builder.next(next)?;
+    }
+    Ok(builder.documents)
+}
+
+/// The first document, and where the next one begins. Helm reads no further: what is behind need not even be YAML.
+pub(crate) fn read_first(source: &str, text: &str) -> Result<(Option<Node>, Option<Position>), YamlError> {
+    check_characters(source, text, MAX_TEXT_BYTES)?;
+    let mut builder = Builder { source, text, open: Vec::new(), documents: Vec::new() };
+    let mut parser = parser(text);
+    while let Some(next) = parser.next_event() {
+        let ends = matches!(next, Ok((Event::DocumentEnd, _)));
+        builder.next(next)?;
+        if ends {
+            break;
+        }
+    }
+    let more = match parser.next_event() {
+        Some(Ok((Event::DocumentStart(..), span))) => Some(Position::of_span(&span)),
+        _ => None,
+    };
+    Ok((builder.documents.into_iter().next(), more))
+}
+
+fn parser(text: &str) -> Parser<'_, StrInput<'_>> {
     let options = granit_parser::options! {
         emit_comments: false,
         // As Helm's reader does.
@@ -143,17 +181,7 @@ pub(crate) fn read_within(source: &str, text: &str, limit: usize) -> Result<Vec<
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut builder = Builder { source, text, open: Vec::new(), documents: Vec::new() };
-    let mut parser = Parser::new_from_str_with_options(text, options);
-    while let Some(next) = parser.next_event() {
-        let (event, span) = next.map_err(|error| YamlError::Syntax {
-            source_name: source.to_owned(),
-            at: Position { line: error.marker().line(), column: error.marker().col() + 1 },
-            what: error.info(),
-        })?;
-        builder.take(event, &span)?;
-    }
-    Ok(builder.documents)
+    Parser::new_from_str_with_options(text, options)
 }
 
 /// Helm's reader knows YAML 1.1: it refuses control characters, and takes U+0085, U+2028 and U+2029 for line breaks,
@@ -190,6 +218,18 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    fn next(&mut self, next: std::result::Result<(Event<'_>, Span), ScanError>) -> Result<(), YamlError> {
+        let (event, span) = next.map_err(|error| {
+            let (source_name, what) = (self.source.to_owned(), error.info());
+            let at = Position { line: error.marker().line(), column: error.marker().col() + 1 };
+            match error.kind() {
+                ErrorKind::RecursionLimitExceeded => YamlError::Limit { source_name, at, what },
+                _ => YamlError::Syntax { source_name, at, what },
+            }
+        })?;
+        self.take(event, &span)
+    }
+
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), YamlError> {
         let range = span.byte_range().unwrap_or_default();
         let node = |kind, anchor, tag: Option<String>| Node { kind, range: range.clone(), at: Position::of_span(span), anchor, tag };
@@ -212,6 +252,11 @@ impl Builder<'_> {
                 self.open(node(Kind::Map { flow, entries: Vec::new() }, anchor, tag.map(|tag| full_tag(&tag))))
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(range.end),
+            Event::DocumentStart(_, Some(version)) if (version.major, version.minor) != (1, 1) => Err(YamlError::Refused {
+                source_name: self.source.to_owned(),
+                at: Position::of_span(span),
+                what: "Helm 3 reads YAML 1.1 and refuses a document of another version: leave the line with %YAML away".to_owned(),
+            }),
             Event::DocumentEnd | Event::StreamEnd | Event::StreamStart | Event::DocumentStart(..) => Ok(()),
             _ => Ok(()),
         }
@@ -235,7 +280,7 @@ impl Builder<'_> {
 
     fn open(&mut self, node: Node) -> Result<(), YamlError> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(YamlError::Refused {
+            return Err(YamlError::Limit {
                 source_name: self.source.to_owned(),
                 at: node.at,
                 what: format!("nested more than {MAX_DEPTH} deep"),

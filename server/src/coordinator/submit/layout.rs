@@ -202,7 +202,9 @@ impl Layer {
 
 fn position(error: &YamlError) -> Option<Position> {
     match error {
-        YamlError::Character { at, .. } | YamlError::Syntax { at, .. } | YamlError::Refused { at, .. } => Some(*at),
+        YamlError::Character { at, .. } | YamlError::Syntax { at, .. } | YamlError::Limit { at, .. } | YamlError::Refused { at, .. } => {
+            Some(*at)
+        },
         YamlError::TooLarge { .. } => None,
     }
 }
@@ -210,7 +212,7 @@ fn position(error: &YamlError) -> Option<Position> {
 /// The error without its place, which stands beside it.
 fn words(error: &YamlError) -> String {
     match error {
-        YamlError::Syntax { what, .. } | YamlError::Refused { what, .. } => what.clone(),
+        YamlError::Syntax { what, .. } | YamlError::Limit { what, .. } | YamlError::Refused { what, .. } => what.clone(),
         YamlError::Character { code, .. } => format!("the character U+{code:04X} cannot stand here as it is"),
         YamlError::TooLarge { bytes, .. } => format!("{bytes} bytes are more than a release can carry"),
     }
