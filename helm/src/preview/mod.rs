@@ -26,6 +26,7 @@ use std::time::Duration;
 use groundswell_change::input::Input;
 use serde_json::Value;
 
+pub use defaults::defaults;
 pub use error::{PreviewError, Which};
 pub use random::RANDOM;
 
