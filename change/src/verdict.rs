@@ -19,7 +19,7 @@ pub(crate) const RESTART: &str = "pods-restart";
 pub(crate) const GONE: &str = "workload-removed";
 
 /// Blockers that a step of the same summary removes.
-pub(crate) const HAS_STEP: [&str; 4] = ["crd-adopted", "crd-version-gone", "immutable-field", "installed-unserved-api"];
+pub(crate) const HAS_STEP: [&str; 5] = ["crd-adopted", "crd-not-applied", "crd-version-gone", "immutable-field", "installed-unserved-api"];
 
 /// Judges the sections. `changed`: whether any object differs in substance.
 pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdict {
@@ -289,8 +289,8 @@ fn not_checked(input: &Input) -> Vec<NotChecked> {
     let random: BTreeSet<(&str, &str)> =
         input.old.random.iter().chain(&input.new.random).map(|field| (field.object.as_str(), field.path.as_str())).collect();
     let differ = match random.len() {
-        1 => "1 field differs between two renders of one version, and is left out".to_owned(),
-        n => format!("{n} fields differ between two renders of one version, and are left out"),
+        1 => "1 field differs between two renders of one version, and is compared no further".to_owned(),
+        n => format!("{n} fields differ between two renders of one version, and are compared no further"),
     };
     if !random.is_empty() {
         add("fields that are random", differ, "");

@@ -1,5 +1,6 @@
 //! What makes a plain upgrade fail, even when the CRDs were applied before it.
 
+mod brought;
 pub(super) mod fixed;
 mod kubernetes;
 mod record;
@@ -17,6 +18,7 @@ use crate::summary::{Evidence, Item, Provenance, Weight};
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items = kubernetes::items(context.input);
     items.extend(served::items(context));
+    items.extend(brought::items(context));
     items.extend(versions::items(context));
     items.extend(fixed::items(context));
     items.extend(selector::items(context));
