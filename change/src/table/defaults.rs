@@ -152,9 +152,9 @@ fn by_neighbour(kind: &str, keys: &[&str], value: &Value, around: Around<'_>) ->
         },
         // Both are 1 where neither is written; where one is, the other is not filled in by it.
         ("Job", ["spec", "completions"]) => {
-            *value == Value::from(1) && lacks("parallelism") && (!around.goes || around.having.contains_key("parallelism"))
+            value.as_u64() == Some(1) && lacks("parallelism") && (!around.goes || around.having.contains_key("parallelism"))
         }
-        ("Job", ["spec", "parallelism"]) => *value == Value::from(1) && (!around.goes || around.having.contains_key("completions")),
+        ("Job", ["spec", "parallelism"]) => value.as_u64() == Some(1) && (!around.goes || around.having.contains_key("completions")),
         _ => false,
     }
 }

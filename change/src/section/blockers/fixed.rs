@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::super::Context;
-use super::super::read::few;
+use super::super::read::{Seen, claim as seen_claim, few};
+use super::kubernetes::minor;
 use super::selector::mismatch;
 use crate::compare::drawn::is_of_every_upgrade;
 use crate::compare::identity::text;
@@ -27,18 +28,60 @@ pub(in crate::section) struct Stuck<'c> {
 pub(in crate::section) fn stuck<'c>(context: &'c Context<'_>) -> Vec<Stuck<'c>> {
     // One with another name at each upgrade is made anew, and not changed.
     let lasts = |pair: &&Pair<'_>| pair.changed() && !is_drawn(&pair.object.name);
-    context.objects.pairs.iter().filter(lasts).filter_map(of_pair).collect()
+    let minor = minor(context.input);
+    context.objects.pairs.iter().filter(lasts).filter_map(|pair| of_pair(pair, minor)).collect()
 }
 
-fn of_pair<'c>(pair: &'c Pair<'_>) -> Option<Stuck<'c>> {
+fn of_pair<'c>(pair: &'c Pair<'_>, minor: Option<u64>) -> Option<Stuck<'c>> {
     let (old, new) = (&pair.old.value, &pair.new.value);
     let differs = |keys: &[&str]| {
         let at = |value: &Value| keys.iter().try_fold(value, |value, key| value.get(key)).cloned();
         pair.changes.iter().any(|change| change.under(keys) || (above(&change.path, keys) && at(old) != at(new)))
     };
-    let fields = fixed(old, new, &differs);
+    let mut fields = fixed(old, new, &differs);
+    fields.retain(|field| !(is_free_while_suspended(pair, field, minor) || is_given_a_class(pair, field)));
     let drawn = pair.changes.iter().filter(|change| is_of_every_upgrade(change)).map(Change::path_text).collect();
     (!fields.is_empty()).then_some(Stuck { object: &pair.object, old: pair.old, new: pair.new, fields, drawn })
+}
+
+/// First minor version of Kubernetes in which a suspended Job may get other resources (`MutablePodResourcesForSuspendedJobs`).
+const RESOURCES_OF_SUSPENDED: u64 = 36;
+
+/// A Job that was made suspended has not run: where its pods may run can be changed, and what they may use.
+fn is_free_while_suspended(pair: &Pair<'_>, field: &Fixed, minor: Option<u64>) -> bool {
+    let free = |change: &Change| {
+        let pod = |key| change.under(&["spec", "template", "spec", key]);
+        let resources = ["containers", "initContainers"].iter().any(|list| change.under(&["spec", "template", "spec", list, "resources"]));
+        ["nodeSelector", "tolerations", "schedulingGates"].into_iter().any(pod)
+            || change.under(&["spec", "template", "spec", "affinity", "nodeAffinity"])
+            || change.under(&["spec", "template", "metadata", "labels"])
+            || change.under(&["spec", "template", "metadata", "annotations"])
+            || (resources && minor.is_none_or(|minor| minor >= RESOURCES_OF_SUSPENDED))
+    };
+    field.path == "spec.template"
+        && pair.old.value["spec"]["suspend"] == true
+        && pair.changes.iter().filter(|change| change.under(&["spec", "template"])).all(free)
+}
+
+/// A claim without a class may be given one once, unless the cluster had a default class to give it.
+fn is_given_a_class(pair: &Pair<'_>, field: &Fixed) -> bool {
+    pair.object.kind == "PersistentVolumeClaim" && field.path == "spec.storageClassName" && field.before.as_ref().is_none_or(Value::is_null)
+}
+
+/// Claims that the API server refuses or takes, by what the cluster made of them.
+fn classes(context: &Context<'_>) -> Vec<Item> {
+    let given = |pair: &Pair<'_>| {
+        let differs = |keys: &[&str]| pair.changes.iter().any(|change| change.under(keys));
+        let field = fixed(&pair.old.value, &pair.new.value, &differs).into_iter().find(|field| is_given_a_class(pair, field))?;
+        let what = "gets a storage class where it said none: refused if the cluster has given it its default class, or if it is bound";
+        let seen = Seen { object: &pair.object, rendered: pair.new };
+        let look =
+            format!("kubectl get pvc {} --namespace {} -o jsonpath={{.spec.storageClassName}}", pair.object.name, pair.object.namespace);
+        let mut item = seen_claim("immutable-field", Weight::Act, what, &[seen]).field(field.path.clone(), field.before, field.after);
+        item.from = Provenance::new(Evidence::Table, format!("{SOURCE}; {}", pair.new.source));
+        Some(item.next(format!("set the class that it has by your values: {look}")))
+    };
+    context.objects.pairs.iter().filter(|pair| pair.changed() && !is_drawn(&pair.object.name)).filter_map(given).collect()
 }
 
 /// Whether the change stands above the keys: a whole map that came or went.
@@ -48,6 +91,7 @@ fn above(path: &[Step], keys: &[&str]) -> bool {
 
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items: Vec<Item> = stuck(context).iter().flat_map(|stuck| stuck.fields.iter().map(|field| claim(stuck, field))).collect();
+    items.extend(classes(context));
     items.extend(crds(context));
     items
 }

@@ -195,7 +195,8 @@ fn a_full_list_of_apis_is_believed_and_a_short_one_is_not() {
     );
     assert!(with(&["v1", "apps/v1", "demo.io/v1", "demo.io/v1/Other"], &thing).contains("does not serve it"), "the version, not the kind");
     assert_eq!(with(&["v1", "apps/v1", "demo.io/v1"], &thing), "");
-    assert_eq!(with(&["v1", "apps/v1", "apiextensions.k8s.io/v1"], &format!("{thing}\n---\n{crd}")), "", "the chart brings it");
+    let brought = with(&["v1", "apps/v1", "apiextensions.k8s.io/v1"], &format!("{thing}\n---\n{crd}"));
+    assert!(brought.starts_with("STOP crd-not-applied"), "the chart brings it, and a step applies it: {brought}");
 }
 
 #[test]
@@ -285,4 +286,57 @@ fn a_selector_that_does_not_match_its_own_pods() {
     assert_eq!(stops("", &good).0, Vec::<String>::new());
     let fine = stops(&good, &workload("c", "c"));
     assert!(fine.0 == ["immutable-field"] && fine.1.contains("recreate"), "{fine:?}");
+}
+
+#[test]
+fn objects_of_a_crd_that_no_upgrade_applies() {
+    let lamp = object("demo.io/v2", "Lamp", "");
+    let both = |folder: &str, served: &str| [lamps(folder, served), lamp.clone()].join("\n---\n");
+    let of = |old: &str, new: &str, apis: &[&str]| {
+        let mut input = input(old, new);
+        input.target.api_versions = apis.iter().map(|api| (*api).to_owned()).collect();
+        page(&run(items, &input))
+    };
+    insta::assert_snapshot!(of("", &both("crds", "true"), &[]), @r"
+    STOP crd-not-applied Lamp/ns/x: is demo.io/v2 Lamp, and an upgrade does not apply the CRD that brings it: Helm does not find the kind and fails
+        -> apply the CRDs first: see the steps
+    ");
+    assert_eq!(of(&lamps("crds", "true"), &both("crds", "true"), &[]), "", "it was applied by the install");
+    assert_eq!(of("", &both("crds", "true"), &["v1", "apps/v1", "apiextensions.k8s.io/v1", "demo.io/v2"]), "", "the cluster has it");
+    assert_eq!(of(&lamp, &both("crds", "true"), &[]), "", "an object of it is installed");
+    assert_eq!(of("", &lamps("crds", "true"), &[]), "", "nothing uses it");
+}
+
+#[test]
+fn what_a_server_takes_under_conditions() {
+    let kube = |minor: &str, kind: &str, old: &str, new: &str| {
+        let api = if kind == "Job" { "batch/v1" } else { "v1" };
+        let mut input = input(&object(api, kind, old), &object(api, kind, new));
+        input.target.kube_version = Some(format!("v1.{minor}.0"));
+        let items = run(items, &input);
+        items.iter().map(|item| format!("{:?} {}", item.weight, item.path.clone().unwrap_or_default())).collect::<Vec<_>>().join(", ")
+    };
+    let job = |suspend: bool, pod: &str| format!("spec: {{suspend: {suspend}, template: {{spec: {{{pod} restartPolicy: Never}}}}}}");
+    let container = |cpu: u8, image: u8| format!("containers: [{{name: a, image: 'a:{image}', resources: {{limits: {{cpu: {cpu}}}}}}}],");
+    assert_eq!(
+        kube("36", "Job", &job(true, &container(1, 1)), &job(true, &container(2, 1))),
+        "",
+        "a suspended one may get other resources"
+    );
+    assert_eq!(kube("34", "Job", &job(true, &container(1, 1)), &job(true, &container(2, 1))), "Stop spec.template");
+    assert_eq!(kube("36", "Job", &job(false, &container(1, 1)), &job(true, &container(2, 1))), "Stop spec.template");
+    assert_eq!(kube("36", "Job", &job(true, &container(1, 1)), &job(true, &container(1, 2))), "Stop spec.template");
+    assert_eq!(kube("34", "Job", &job(true, ""), &job(true, "nodeSelector: {a: b},")), "");
+    assert_eq!(kube("34", "Job", &job(false, ""), &job(false, "nodeSelector: {a: b},")), "Stop spec.template");
+    let claim = |class: &str| format!("spec: {{accessModes: [ReadWriteOnce], {class}}}");
+    assert_eq!(kube("36", "PersistentVolumeClaim", &claim(""), &claim("storageClassName: ''")), "Act spec.storageClassName");
+    assert_eq!(
+        kube("36", "PersistentVolumeClaim", &claim("storageClassName: a"), &claim("storageClassName: b")),
+        "Stop spec.storageClassName"
+    );
+    let role = |group: &str| format!("roleRef: {{{group} kind: Role, name: a}}");
+    let binding = |old: &str, new: &str| stops("rbac.authorization.k8s.io/v1", "RoleBinding", &role(old), &role(new));
+    assert!(binding("apiGroup: '',", "apiGroup: rbac.authorization.k8s.io,").is_empty(), "the server wrote it");
+    assert!(binding("apiGroup: rbac.authorization.k8s.io,", "apiGroup: '',").is_empty());
+    assert_eq!(binding("apiGroup: other.io,", "apiGroup: rbac.authorization.k8s.io,"), ["roleRef"]);
 }
