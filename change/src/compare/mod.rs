@@ -1,6 +1,7 @@
 //! Finds which object of the old render is which of the new one, and what differs in it.
 
 mod align;
+pub(crate) mod budget;
 mod convert;
 pub(crate) mod drawn;
 pub(crate) mod identity;
@@ -226,6 +227,7 @@ impl<'a> Sides<'a> {
                 found.noise.insert(NoiseKind::Spelling);
             }
         }
+        found.changes.extend(budget::turned(&old.rendered.value, &new.rendered.value));
         if rules.lasting {
             found.changes.extend(self.drawn.changes(&new.object, &old.rendered.value, &new.rendered.value));
         }

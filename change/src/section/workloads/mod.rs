@@ -34,6 +34,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     items.extend(come_and_go(context));
     items.extend(config::items(context, &changed));
     items.extend(scale::disruption(context));
+    items.extend(scale::turned(context));
     finish(together(items))
 }
 

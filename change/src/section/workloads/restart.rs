@@ -43,6 +43,10 @@ pub(super) fn item(pair: &Pair<'_>, configs: &[String]) -> Option<Item> {
         let what = format!("its pods keep the old version until you delete them (strategy OnDelete): {because}");
         return Some(claim("pods-restart-by-hand", Weight::Look, what, &[new_of(pair)]).detail(detail));
     }
+    if let Some((why, next)) = held(pair) {
+        let what = format!("its pods keep the old version, {why}: {because}");
+        return Some(claim("pods-restart-by-hand", Weight::Look, what, &[new_of(pair)]).detail(detail).next(next));
+    }
     let (weight, how) = manner(value);
     let what = if found.phrases.is_empty() {
         format!("its pods restart on every upgrade{how}: {because}")
@@ -59,6 +63,28 @@ fn strategy(value: &Value) -> &str {
     text(value, &["spec", field, "type"]).unwrap_or("RollingUpdate")
 }
 
+/// What keeps pods as they are although their template changes, and what lets them go.
+fn held(pair: &Pair<'_>) -> Option<(String, String)> {
+    let object = &pair.object;
+    let spec = &pair.new.value["spec"];
+    if object.kind == "Deployment" && spec["paused"] == true {
+        let next = format!("when it suits you: kubectl rollout resume deployment/{} --namespace {}", object.name, object.namespace);
+        return Some(("for it is paused".to_owned(), next));
+    }
+    let (partition, end) = partition(spec).filter(|_| object.kind == "StatefulSet")?;
+    (partition >= end).then(|| {
+        (format!("for its partition {partition} leaves all of them out"), "lower the partition by your values when it suits you".to_owned())
+    })
+}
+
+/// The first ordinal that gets a new template, and the one behind the last.
+fn partition(spec: &Value) -> Option<(u64, u64)> {
+    let partition = spec["updateStrategy"]["rollingUpdate"]["partition"].as_u64().filter(|partition| *partition > 0)?;
+    let start = spec["ordinals"]["start"].as_u64().unwrap_or(0);
+    let replicas = spec["replicas"].as_u64().unwrap_or(1);
+    (partition > start && replicas > 0).then(|| (partition, start.saturating_add(replicas)))
+}
+
 /// How much of a gap there is.
 fn manner(value: &Value) -> (Weight, &'static str) {
     let replicas = value["spec"]["replicas"].as_u64().unwrap_or(1);
@@ -67,6 +93,7 @@ fn manner(value: &Value) -> (Weight, &'static str) {
         _ if replicas == 0 => (Weight::Know, " (it has none now)"),
         Some("Deployment") if strategy(value) == "Recreate" => (Weight::Look, ", all old ones stopping before new ones start"),
         Some("Deployment") if claims => (Weight::Look, " (a new one may wait for the volume that the old one holds)"),
+        Some("StatefulSet") if partition(&value["spec"]).is_some() => (Weight::Look, ", those from its partition on, and no others"),
         Some("StatefulSet") if replicas == 1 => (Weight::Look, ", and there is only one, down meanwhile"),
         Some("StatefulSet") => (Weight::Know, ", one after the other"),
         Some("DaemonSet") => (Weight::Know, ", node by node"),

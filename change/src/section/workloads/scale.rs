@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::Context;
 use super::super::read::{Seen, at, claim, news, plain, text};
 use super::{is_workload, new_of, operated, template};
+use crate::compare::budget::{Selects, selects as selects_by_nothing};
 use crate::compare::scaled::scaled_by;
 use crate::compare::{Pair, Single};
 use crate::summary::{Item, Weight};
@@ -143,6 +144,25 @@ pub(super) fn disruption(context: &Context<'_>) -> Vec<Item> {
             })
         })
         .collect()
+}
+
+/// Budgets that select other pods although nothing but their version differs.
+pub(super) fn turned(context: &Context<'_>) -> Vec<Item> {
+    let of = |pair: &Pair<'_>| {
+        let (was, is) = (selects_by_nothing(&pair.old.value)?, selects_by_nothing(&pair.new.value)?);
+        let what = match is {
+            _ if was == is => return None,
+            Selects::Everything => "holds for every pod of its namespace from now on: an empty selector selected none in policy/v1beta1",
+            Selects::Nothing => "holds for no pod from now on: an empty selector selects none in policy/v1beta1",
+        };
+        let version = |value: &Value| Some(value["apiVersion"].clone());
+        let item = claim("budget-selects", Weight::Look, what, &[new_of(pair)]);
+        Some(
+            item.field("apiVersion", version(&pair.old.value), version(&pair.new.value))
+                .next("give it the labels of the pods that it is meant for"),
+        )
+    };
+    context.objects.pairs.iter().filter_map(of).collect()
 }
 
 fn is_zero(value: &Value) -> bool {

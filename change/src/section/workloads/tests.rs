@@ -256,3 +256,42 @@ fn what_is_alike_is_told_once() {
     assert_eq!(page.lines().count(), 2, "{page}");
     assert!(page.starts_with("know pods-restart Deployment/ns/x +1:"), "{page}");
 }
+
+#[test]
+fn pods_that_are_held_back() {
+    let image = |n: u8| containers(&format!("{{name: a, image: 'a:{n}'}}"));
+    let with = |kind: &str, spec: &str| says(items, &workload(kind, spec, &image(1)), &workload(kind, spec, &image(2)));
+    let by_hand = "look pods-restart-by-hand";
+    let partition = |n: u8| format!("replicas: 3, updateStrategy: {{rollingUpdate: {{partition: {n}}}}},");
+    let paused = with("Deployment", "paused: true,");
+    assert!(
+        paused.starts_with(&format!("{by_hand} Deployment/ns/x: its pods keep the old version, for it is paused: image of a (1 to 2)")),
+        "{paused}"
+    );
+    assert!(paused.contains("kubectl rollout resume deployment/x --namespace ns"));
+    let all = with("StatefulSet", &partition(3));
+    assert!(
+        all.starts_with(&format!("{by_hand} StatefulSet/ns/x: its pods keep the old version, for its partition 3 leaves all of them out")),
+        "{all}"
+    );
+    let some = with("StatefulSet", &partition(2));
+    assert!(
+        some.starts_with("look pods-restart StatefulSet/ns/x: its pods restart, those from its partition on, and no others: image"),
+        "{some}"
+    );
+    assert!(with("StatefulSet", &partition(0)).starts_with("know pods-restart"));
+    assert!(with("StatefulSet", &format!("ordinals: {{start: 3}}, {}", partition(3))).starts_with("know pods-restart"), "it counts from 3");
+}
+
+#[test]
+fn an_empty_selector_of_a_budget_means_another_thing() {
+    let budget = |version: &str, selector: &str| {
+        format!("apiVersion: policy/{version}\nkind: PodDisruptionBudget\nmetadata: {{name: b}}\nspec: {{minAvailable: 1, {selector}}}")
+    };
+    let says = |selector: &str| says(items, &budget("v1beta1", selector), &budget("v1", selector));
+    let expected = "look budget-selects PodDisruptionBudget/ns/b: holds for every pod of its namespace from now on: an empty selector selected none in policy/v1beta1\n    -> give it the labels of the pods that it is meant for\n";
+    assert_eq!(says("selector: {}"), expected);
+    assert_eq!(says("selector: {matchLabels: {}}"), expected);
+    assert_eq!(says("selector: {matchLabels: {a: b}}"), "");
+    assert_eq!(says(""), "", "none is none in both");
+}
