@@ -390,6 +390,8 @@ pub enum NoiseKind {
     Default,
     /// The same object under another apiVersion that the server serves alike.
     ApiVersion,
+    /// What the schema of a CRD says to people about a field.
+    Description,
     /// A text with other whitespace at its line ends.
     Whitespace,
     /// `status`, `creationTimestamp: null` and empty maps or lists.

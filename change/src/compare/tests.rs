@@ -118,6 +118,12 @@ fn noise_is_folded() {
             "spec: {endpoints: [{port: a, relabelings: [{action: replace}], metricRelabelings: []}]}".to_owned(),
             Default,
         ),
+        (
+            "apiextensions.k8s.io/v1/CustomResourceDefinition",
+            "spec: {versions: [{name: v1, schema: {openAPIV3Schema: {properties: {a: {description: b}}}}}]}".to_owned(),
+            "spec: {versions: [{name: v1, schema: {openAPIV3Schema: {description: c, properties: {a: {description: d}}}}}]}".to_owned(),
+            NoiseKind::Description,
+        ),
         ("monitoring.coreos.com/v1/PodMonitor", "spec: {a: []}".to_owned(), "spec: {}".to_owned(), Empty),
         ("monitoring.coreos.com/v1/Prometheus", "spec: {}".to_owned(), "spec: {hostNetwork: false}".to_owned(), Default),
         (
@@ -399,5 +405,22 @@ proptest! {
         let (old, new) = (side_of("Deployment", object), side_of("Deployment", other));
         let comparison = compare(&old, &new, &target());
         prop_assert!(comparison.pairs[0].changes.is_empty(), "{:?}", comparison.pairs[0].changes);
+    }
+}
+
+#[test]
+fn a_description_that_objects_get_is_no_word_about_a_field() {
+    let crd = |field: &str| {
+        object(
+            "apiextensions.k8s.io/v1/CustomResourceDefinition",
+            &format!("spec: {{versions: [{{name: v1, schema: {{openAPIV3Schema: {{{field}}}}}}}]}}"),
+        )
+    };
+    for (old, new) in [
+        ("default: {description: a}", "default: {description: b}"),
+        ("properties: {description: {type: string}}", "properties: {description: {type: integer}}"),
+        ("properties: {}", "properties: {description: {type: integer}}"),
+    ] {
+        assert_eq!(told(&crd(old), &crd(new)).0.len(), 1, "{old} to {new}");
     }
 }

@@ -252,6 +252,9 @@ impl Walk<'_> {
             ["status"] => Some(NoiseKind::Empty),
             [.., "metadata", "creationTimestamp"] if [old, new].into_iter().flatten().all(Value::is_null) => Some(NoiseKind::Empty),
             ["metadata", "namespace"] => Some(NoiseKind::Namespace),
+            ["spec", .., "description"] if self.rules.kind == "CustomResourceDefinition" && self.says_only(old, new) => {
+                Some(NoiseKind::Description)
+            }
             [prefix @ .., "metadata", "labels" | "annotations", label] if self.free_metadata(prefix) => {
                 let text =
                     |value: Option<&Value>| value.map(|value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string()));
@@ -259,6 +262,13 @@ impl Walk<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Whether a text is a schema's own word about a field, and no value that its objects get. A field called so is a map.
+    fn says_only(&self, old: Option<&Value>, new: Option<&Value>) -> bool {
+        let keys = self.keys();
+        let in_schema = keys.contains(&"openAPIV3Schema") || keys.contains(&"additionalPrinterColumns");
+        in_schema && !keys.contains(&"default") && !keys.contains(&"enum") && [old, new].into_iter().flatten().all(Value::is_string)
     }
 
     /// Whether labels there can change without anything being restarted: those of the object, and of pods that are made anew anyway.

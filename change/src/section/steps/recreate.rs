@@ -95,7 +95,11 @@ fn way(stuck: &Stuck<'_>) -> Way {
 }
 
 fn stateful(stuck: &Stuck<'_>) -> Way {
-    let mut way = Way::orphan("its pods run on and are adopted by the new one, which then replaces them one by one");
+    let mut way = if stuck.old.value["spec"]["template"] == stuck.new.value["spec"]["template"] {
+        Way::orphan("its pods run on and are adopted by the new one, which leaves them as they are")
+    } else {
+        Way::orphan("its pods run on and are adopted by the new one, which then replaces them one by one")
+    };
     if stuck.fields.iter().any(|field| field.path == "spec.volumeClaimTemplates") {
         way.costs.push(
             "claims that exist stay as they are: a new size or class holds for new replicas only (grow the claims by hand)".to_owned(),

@@ -156,3 +156,15 @@ fn a_stored_version_that_goes_is_migrated_first() {
     let old = crd(&format!("{v1}, {}", beta.replace("storage: true", "storage: false")));
     assert!(!says(super::items, &old, &crd(v1)).contains("migrate-stored"), "objects are stored as v1");
 }
+
+#[test]
+fn pods_of_the_same_template_are_left_as_they_are() {
+    let set = |size: &str, image: u8| {
+        format!(
+            "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: x}}\nspec: {{template: {{spec: {{containers: [{{name: a, image: 'a:{image}'}}]}}}}, \
+             volumeClaimTemplates: [{{metadata: {{name: d}}, spec: {{resources: {{requests: {{storage: {size}}}}}}}}}]}}"
+        )
+    };
+    assert!(says(items, &set("1Gi", 1), &set("2Gi", 1)).contains("adopted by the new one, which leaves them as they are"));
+    assert!(says(items, &set("1Gi", 1), &set("2Gi", 2)).contains("adopted by the new one, which then replaces them one by one"));
+}

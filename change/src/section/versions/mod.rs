@@ -34,11 +34,16 @@ enum Leap {
     Majors(u64),
 }
 
+/// A number from here on is a year, or begins with one.
+const FIRST_YEAR: u64 = 1970;
+
 fn leap(old: &str, new: &str) -> Leap {
     let (Ok(old), Ok(new)) = (Version::parse(old), Version::parse(new)) else { return Leap::None };
     match new.precedence(&old) {
         std::cmp::Ordering::Less => Leap::Back,
         std::cmp::Ordering::Equal => Leap::None,
+        // A date says nothing about what is compatible.
+        std::cmp::Ordering::Greater if old.major() >= FIRST_YEAR => Leap::Small,
         std::cmp::Ordering::Greater if new.major() > old.major() => Leap::Majors(new.major() - old.major()),
         std::cmp::Ordering::Greater => Leap::Small,
     }

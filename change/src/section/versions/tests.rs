@@ -111,3 +111,17 @@ fn the_chart_itself() {
     look subchart-removed subchart old 1.0.0 is gone, with all that it made
     ");
 }
+
+#[test]
+fn a_date_has_no_major_versions() {
+    use super::{Leap, leap};
+    for (old, new, expected) in [
+        ("20240101", "20250101", Leap::Small),
+        ("2024.1.0", "2025.2.0", Leap::Small),
+        ("2025.1.0", "2024.1.0", Leap::Back),
+        ("1.0.0", "20250101", Leap::Majors(20_250_100)),
+        ("1.0.0", "3.0.0", Leap::Majors(2)),
+    ] {
+        assert_eq!(leap(old, new), expected, "{old} to {new}");
+    }
+}

@@ -56,6 +56,7 @@ pub(super) fn noise(kind: NoiseKind) -> &'static str {
         NoiseKind::Spelling => "spelling of quantities and numbers",
         NoiseKind::Default => "defaults now written, or no longer",
         NoiseKind::ApiVersion => "apiVersion",
+        NoiseKind::Description => "descriptions in CRDs",
         NoiseKind::Whitespace => "white space",
         NoiseKind::Empty => "empty fields",
     }
