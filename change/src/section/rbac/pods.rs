@@ -20,8 +20,11 @@ pub(super) fn items(context: &Context<'_>, held: &BTreeMap<Subject, Held>) -> Ve
         let (was, is) = (account(&pair.old.value)?, account(&pair.new.value)?);
         (was != is).then(|| {
             let subject = Subject { kind: "ServiceAccount".to_owned(), namespace: seen.object.namespace.clone(), name: is.to_owned() };
-            let may = held.get(&subject).map_or_else(|| "; this chart gives it no rights".to_owned(), may);
-            claim("account-changed", Weight::Look, format!("its pods run as account {is} where they ran as {was}{may}"), &[seen])
+            let what = match held.get(&subject) {
+                Some(held) => format!("its pods run as account {is}, which may {}, where they ran as {was}", may(held)),
+                None => format!("its pods run as account {is} where they ran as {was}; this chart gives it no rights"),
+            };
+            claim("account-changed", Weight::Look, what, &[seen])
         })
     });
     moved.collect()
@@ -38,5 +41,5 @@ fn may(held: &Held) -> String {
         let rights: Vec<&Right> = rights.all.iter().collect();
         format!("{} {}", few(&phrases(&rights), PHRASES), place(scope))
     });
-    format!(", which may {}", said.collect::<Vec<_>>().join("; "))
+    said.collect::<Vec<_>>().join("; ")
 }

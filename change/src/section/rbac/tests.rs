@@ -144,7 +144,7 @@ fn pods_that_run_as_another_account() {
     };
     let rights = [role("Role", &rule("''", "pods", "get")), bound("Role", "sa")].join("\n---\n");
     let with = |account: &str| [rights.clone(), pods(account)].join("\n---\n");
-    insta::assert_snapshot!(says(super::items, &with(""), &with("serviceAccountName: sa, ")), @"look account-changed Deployment/ns/d: its pods run as account sa where they ran as default, which may get pods in namespace ns");
+    insta::assert_snapshot!(says(super::items, &with(""), &with("serviceAccountName: sa, ")), @"look account-changed Deployment/ns/d: its pods run as account sa, which may get pods in namespace ns, where they ran as default");
     insta::assert_snapshot!(says(super::items, &with("serviceAccountName: sa, "), &with("serviceAccountName: other, ")), @"look account-changed Deployment/ns/d: its pods run as account other where they ran as sa; this chart gives it no rights");
     assert_eq!(says(super::items, &with(""), &with("serviceAccountName: default, ")), "");
 }
