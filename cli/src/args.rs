@@ -153,6 +153,9 @@ mod tests {
             "audit --before 12",
             "schema",
             "schema change-summary",
+            "schema upgrade-path",
+            "schema path-lint",
+            "schema path-rule-list",
             "completion bash",
             "version --color never",
         ];

@@ -1,7 +1,9 @@
 //! `path`: ways between versions, and the rules that they keep. Needs no server and no cluster.
 
+pub(crate) mod document;
 pub(crate) mod proof;
 
+use self::document::{PathAnswer, PathLint, PathRuleList};
 use super::chart::stop::Stop;
 use crate::config::read_limited;
 use crate::error::{Failure, Result};
@@ -9,11 +11,10 @@ use crate::exit::Exit;
 use crate::output::{Format, Output};
 use crate::render::path as render;
 use clap::{Subcommand, ValueEnum};
-use groundswell_api::dto::API_VERSION;
 use groundswell_change::constraint::Version;
 use groundswell_change::path::{NoRoute, Origin, Question, RuleError, RuleSet, SHIPPED, Stand, lint, read, solve};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// More than this is not read well.
@@ -113,7 +114,7 @@ enum Shape {
     /// For people; it may change
     #[default]
     Table,
-    /// Versioned and stable
+    /// Versioned and stable; `groundswell schema upgrade-path`, `path-lint` and `path-rule-list` describe it
     Json,
     /// The same as YAML
     Yaml,
@@ -165,27 +166,27 @@ async fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
         }
         route
     });
-    let (mut text, mut value, exit) = match route {
+    let unproved = proof.as_ref().map_or(0, proof::Proof::unproved);
+    let (mut text, exit) = match &route {
         Ok(route) => {
             let exit = if route.blocked_at().is_empty() { Exit::Ok } else { Exit::Blocked };
-            (render::route(&route, proof.as_ref().map_or(0, proof::Proof::unproved), width()), document("UpgradePath", &route)?, exit)
+            (render::route(route, unproved, width()), exit)
         }
         Err(error @ NoRoute::NotKubernetes { .. }) => {
             return Err(Failure::usage(error.to_string(), "write it like 1.28 or v1.28.3+vmware.1"));
         }
-        Err(error @ NoRoute::UnknownChart { .. }) => {
+        Err(error @ NoRoute::UnknownChart { .. }) if args.output.format().is_none() => {
             let next = "--rules FILE brings rules for it; `groundswell path list` shows what is known";
             return Err(Failure::new(Exit::Blocked, error.to_string(), "", next));
         }
-        Err(error) => (render::no_route(&error, width()), no_path(&error), Exit::Blocked),
+        Err(error) => (render::no_route(error, width()), Exit::Blocked),
     };
-    if let Some(proof) = &proof {
-        text.push_str(&render::proof(proof, width()));
-        value["rendered"] = serde_json::to_value(proof).map_err(|error| Failure::error("cannot write JSON", error, ""))?;
-    }
     match args.output.format() {
-        None => out.data(&text)?,
-        Some(format) => out.structured(format, &value)?,
+        None => {
+            text.push_str(&proof.as_ref().map(|proof| render::proof(proof, width())).unwrap_or_default());
+            out.data(&text)?;
+        }
+        Some(format) => out.structured(format, &value(&PathAnswer::new(route, proof))?)?,
     }
     Ok(exit)
 }
@@ -217,8 +218,9 @@ fn check(args: &LintArgs, out: &mut Output) -> Result<Exit> {
     };
     match args.output.format() {
         Some(format) => {
-            let value = json!({ "apiVersion": API_VERSION, "kind": "PathLint", "files": count, "problems": problems });
-            out.structured(format, &value)?;
+            let found = !problems.is_empty();
+            out.structured(format, &value(&PathLint::new(count, problems))?)?;
+            return Ok(if found { Exit::Error } else { Exit::Ok });
         }
         None if problems.is_empty() => out.data(&format!("{count} {}: nothing is wrong\n", if count == 1 { "file" } else { "files" }))?,
         None => out.data(&render::problems(&problems))?,
@@ -230,17 +232,7 @@ fn list(args: &ListArgs, out: &mut Output) -> Result<Exit> {
     let set = rules(&args.given)?;
     match args.output.format() {
         None => out.data(&render::rules(&set, width()))?,
-        Some(format) => {
-            let rule = |rule: &groundswell_change::path::Rule| {
-                json!({
-                    "id": rule.id, "chart": rule.chart, "says": rule.says(), "note": rule.note, "source": rule.source,
-                    "place": rule.place, "origin": rule.origin,
-                })
-            };
-            let items: Vec<Value> = set.rules.iter().map(rule).collect();
-            let value = json!({ "apiVersion": API_VERSION, "kind": "PathRuleList", "items": items, "disabled": set.disabled });
-            out.structured(format, &value)?;
-        }
+        Some(format) => out.structured(format, &value(&PathRuleList::new(&set))?)?,
     }
     Ok(Exit::Ok)
 }
@@ -288,19 +280,9 @@ fn refused(errors: Vec<RuleError>) -> Failure {
     first
 }
 
-/// Something with what it is in front.
-fn document(kind: &str, body: &impl Serialize) -> Result<Value> {
-    let mut value = json!({ "apiVersion": API_VERSION, "kind": kind });
-    let body = serde_json::to_value(body).map_err(|error| Failure::error("cannot write JSON", error, ""))?;
-    if let (Some(fields), Value::Object(body)) = (value.as_object_mut(), body) {
-        fields.extend(body);
-    }
-    Ok(value)
-}
-
-fn no_path(error: &NoRoute) -> Value {
-    let by = if let NoRoute::Blocked { by, .. } = error { by.as_slice() } else { &[] };
-    json!({ "apiVersion": API_VERSION, "kind": "NoUpgradePath", "why": error.to_string(), "rules": by })
+/// For JSON and YAML.
+fn value(document: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(document).map_err(|error| Failure::error("cannot write JSON", error, ""))
 }
 
 fn width() -> usize {

@@ -57,6 +57,12 @@ enum SchemaOf {
     ChangeSummary,
     /// What `chart show -o json` prints of a chart that is not the server's
     ChartDetail,
+    /// What `path show -o json` prints: the way, or why there is none
+    UpgradePath,
+    /// What `path lint -o json` prints
+    PathLint,
+    /// What `path list -o json` prints
+    PathRuleList,
 }
 
 pub(crate) fn schema(args: &SchemaArgs, out: &mut Output) -> Result<Exit> {
@@ -64,6 +70,9 @@ pub(crate) fn schema(args: &SchemaArgs, out: &mut Output) -> Result<Exit> {
         SchemaOf::Documents => document::schema(),
         SchemaOf::ChangeSummary => schemars::schema_for!(groundswell_change::summary::Summary).to_value(),
         SchemaOf::ChartDetail => schemars::schema_for!(super::chart::detail::ChartDetail).to_value(),
+        SchemaOf::UpgradePath => schemars::schema_for!(super::path::document::PathAnswer).to_value(),
+        SchemaOf::PathLint => schemars::schema_for!(super::path::document::PathLint).to_value(),
+        SchemaOf::PathRuleList => schemars::schema_for!(super::path::document::PathRuleList).to_value(),
     };
     out.structured(Format::Json, &schema)?;
     Ok(Exit::Ok)

@@ -107,6 +107,8 @@ pub(crate) fn proof(proof: &Proof, width: usize) -> String {
     page.gap();
     page.add("", "", BOLD, "Rendered");
     let bent = proof.0.iter().any(|tried| tried.taken);
+    // What a chart says of Kubernetes is seen in two steps: from it, and to it.
+    let mut told = BTreeSet::new();
     for tried in &proof.0 {
         let kubernetes = tried.kubernetes.as_ref().map(|version| format!(", Kubernetes {version}")).unwrap_or_default();
         let left = if tried.taken || !bent { "" } else { ", which the path does not take" };
@@ -119,7 +121,7 @@ pub(crate) fn proof(proof: &Proof, width: usize) -> String {
         if tried.seen.is_empty() {
             page.add(INDENT, INDENT, DIM, "nothing that rules are about");
         }
-        for seen in &tried.seen {
+        for seen in tried.seen.iter().filter(|seen| !matches!(seen, Seen::KubeVersion { .. }) || told.insert(seen.to_string())) {
             let words = match seen {
                 // The hop has it in full.
                 Seen::Asks(claim) if tried.taken => format!("{}: a step of the hop", claim.code),
@@ -177,8 +179,12 @@ fn stops(page: &mut Page, upgrade: &ClusterUpgrade) {
         page.add("    ", "    ", Style::new(), &format!("on {}, before {}{maybe}:", stop.on, stop.before));
         for (index, words) in stop.words(&upgrade.at).iter().enumerate() {
             page.add(&format!("{INDENT}{}. ", index + 1), &format!("{INDENT}   "), Style::new(), words);
-            if let Some(chore) = stop.steps.get(index) {
-                page.add(&format!("{INDENT}   "), &format!("{INDENT}   "), DIM, &asked(chore));
+            let source = stop.steps.get(index).map(asked);
+            // Steps of one rule have one reason, under the last of them.
+            if let Some(source) = source.filter(|source| stop.steps.get(index + 1).map(asked).as_ref() != Some(source)) {
+                let note = stop.steps[index].why.iter().find_map(|reason| reason.note.as_ref());
+                note.into_iter().for_each(|note| page.add(&format!("{INDENT}   "), &format!("{INDENT}   "), Style::new(), note));
+                page.add(&format!("{INDENT}   "), &format!("{INDENT}   "), DIM, &source);
             }
         }
     }

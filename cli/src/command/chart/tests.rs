@@ -271,7 +271,7 @@ fn every_code_is_in_the_book() {
 #[test]
 fn the_schemas_in_the_book_are_those_of_the_code() {
     let bench = Bench::new();
-    for name in ["change-summary", "chart-detail"] {
+    for name in ["change-summary", "chart-detail", "upgrade-path", "path-lint", "path-rule-list"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/schema/{name}.json"));
         let printed = bench.run(&format!("schema {name}")).stdout;
         let kept = std::fs::read_to_string(&path).unwrap_or_default();

@@ -13,6 +13,7 @@ use groundswell_change::path::{DiffClaim, Evidence, NoRoute, Question, Ran, Rout
 use groundswell_change::summarise;
 use groundswell_helm::preview::{Preview, PreviewError, PreviewOptions, PreviewTarget};
 use groundswell_helm::runner::{Cluster, Control, Helm, ReleaseName};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,15 +55,17 @@ impl ProofArgs {
 }
 
 /// The steps that were tried, in that order.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Proof(pub(crate) Vec<Tried>);
 
 /// A step that was to be rendered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Tried {
+    /// The older version.
     pub(crate) from: Stand,
+    /// The newer one.
     pub(crate) to: Stand,
     /// The Kubernetes version that the newer one was rendered for; helm's own when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]

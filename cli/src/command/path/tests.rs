@@ -93,6 +93,31 @@ fn json_says_what_it_is() {
 }
 
 #[test]
+fn json_is_there_where_no_rule_is() {
+    let (exit, text, said) = run("show --from 1.0.0 --to 2.0.0 --chart lantern -o json");
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((exit, &value["kind"], said.as_str()), (Exit::Blocked, &"NoUpgradePath".into(), ""));
+    assert!(value["why"].as_str().unwrap().contains("no rules are known for a chart"), "{text}");
+}
+
+#[test]
+fn a_cluster_is_upgraded_with_what_belongs_to_it() {
+    let (_, text, _) = run("show --from 22.1.0 --to 80.14.4 --kube-version 1.19.16");
+    let upgrade = text.split(" ▲  Upgrade Kubernetes from 1.19 to 1.25").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    let at = |words: &str| upgrade.find(words).unwrap_or_else(|| panic!("{words}: {upgrade}"));
+    assert!(at("on 1.21, before 1.22:") < at("on 1.24, before 1.25:"));
+    assert!(at("set the value global.rbac.pspEnabled to false") < at("policy/v1beta1 (PodDisruptionBudget, PodSecurityPolicy)"));
+    assert_eq!(upgrade.matches("[kps-psp-before-1.25]").count(), 1, "four steps have one reason\n{upgrade}");
+    assert!(upgrade.contains("enforces some") && upgrade.contains("in the same way before 1.26"), "{upgrade}");
+    let (_, text, _) = run("show --from 22.1.0 --to 80.14.4 --kube-version 1.19.16 -o json");
+    let value: Value = serde_json::from_str(&text).unwrap();
+    let hops = value["hops"].as_array().unwrap();
+    let stops = &hops.iter().find(|hop| hop["clusterUpgrade"].is_object()).unwrap()["clusterUpgrade"]["stops"];
+    assert_eq!((&stops[0]["on"], &stops[0]["before"], &stops[0]["certain"]), (&"1.21".into(), &"1.22".into(), &true.into()));
+    assert_eq!(stops[1]["steps"].as_array().unwrap().len(), 4);
+}
+
+#[test]
 fn without_a_way_the_rule_is_named() {
     let (exit, text, _) = run("show --from 9.3.2 --to 9.4.10 --kube-version 1.22.1");
     assert_eq!(exit, Exit::Blocked);
