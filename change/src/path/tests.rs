@@ -76,6 +76,13 @@ fn the_shipped_rules_are_sound() {
 }
 
 #[test]
+fn the_shipped_files_count_what_they_list() {
+    let [(_, text), _] = SHIPPED;
+    let listed = RuleSet::shipped().unwrap().charts["prometheus-operator"].versions.len();
+    assert!(text.contains(&format!("all {listed} published versions")), "{listed}");
+}
+
+#[test]
 fn the_way_back_from_prometheus_3_ends_at_2_55() {
     let set = RuleSet::shipped().unwrap();
     let route = solve(&set, &question("kube-prometheus-stack", "60.5.0", "75.18.1", Some("1.28.3"))).unwrap();
