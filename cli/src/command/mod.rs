@@ -21,7 +21,9 @@ use crate::error::{Failure, Result};
 use crate::exit::Exit;
 use crate::output::Output;
 use clap::CommandFactory;
+use std::future::Future;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// The environment of this process.
 pub(crate) fn environment(name: &str) -> Option<String> {
@@ -41,7 +43,17 @@ pub(crate) fn run(args: Args, out: &mut Output) -> Result<Exit> {
         .enable_all()
         .build()
         .map_err(|error| Failure::error("cannot start the runtime", error, ""))?;
-    runtime.block_on(connected(args, out))
+    ended(runtime, connected(args, out))
+}
+
+/// Longest wait for work that nobody wants any more: a file is written in less, and what a hostile chart asks for may take hours.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Does the work, and waits no longer than that for what it left behind: a runtime that is dropped waits without end.
+fn ended<T>(runtime: Runtime, work: impl Future<Output = T>) -> T {
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LINGER);
+    done
 }
 
 async fn connected(args: Args, out: &mut Output) -> Result<Exit> {
@@ -97,4 +109,26 @@ pub(crate) fn confirm(out: &mut Output, question: &str, yes: bool) -> Result<()>
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     if answer.trim() == "yes" { Ok(()) } else { Err(Failure::error("nothing was changed", "the answer was not yes", "")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    #[test]
+    fn what_blocks_does_not_hold_the_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (held, release) = mpsc::channel::<()>();
+        let begun = Instant::now();
+        let work = async {
+            // It ends when `held` is dropped, below; with a runtime that waits for it, after half a minute.
+            drop(tokio::task::spawn_blocking(move || release.recv_timeout(Duration::from_secs(30))));
+            7
+        };
+        assert_eq!(ended(runtime, work), 7);
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        drop(held);
+    }
 }

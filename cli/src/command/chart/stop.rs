@@ -3,17 +3,75 @@
 use crate::exit::Exit;
 use std::future::Future;
 use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Longest time from a signal to the end. Folders and helms are cleared away in milliseconds; work that never lets go of its thread
+/// is not waited for.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Ctrl-C, SIGTERM and SIGHUP, caught from the moment that this is made, so that what is left behind can be cleared away. They all
 /// end with 130: to a script they are the same, and the table of exit codes has no other.
 pub(crate) struct Stop {
-    #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 3],
+    signals: Signals,
+    /// Held for as long as the work goes on.
+    going: Arc<()>,
 }
 
 impl Stop {
     /// Begins to listen.
     pub(crate) fn listen() -> io::Result<Self> {
+        let stop = Self { signals: Signals::listen()?, going: Arc::new(()) };
+        let asked = || Signals::listen().map(|mut signals| async move { signals.asked().await });
+        watch(Arc::downgrade(&stop.going), GRACE, asked, end)?;
+        Ok(stop)
+    }
+
+    /// Does the work, unless it is stopped: then the work is dropped, with its folders and helms.
+    pub(crate) async fn or<T>(mut self, work: impl Future<Output = T>) -> Result<T, Exit> {
+        let _going = self.going;
+        tokio::select! {
+            biased;
+            () = self.signals.asked() => Err(Exit::Interrupted),
+            done = work => Ok(done),
+        }
+    }
+}
+
+#[expect(clippy::exit, reason = "the thread that should end the command does not come to it")]
+fn end() {
+    std::process::exit(i32::from(Exit::Interrupted as u8));
+}
+
+/// Waits on a thread of its own too: what computes or writes on the main thread keeps that one from hearing anything.
+fn watch<F>(going: Weak<()>, grace: Duration, listen: impl FnOnce() -> io::Result<F>, end: impl FnOnce() + Send + 'static) -> io::Result<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let asked = {
+        let _runtime = runtime.enter();
+        listen()?
+    };
+    let wait = move || {
+        runtime.block_on(async {
+            asked.await;
+            tokio::time::sleep(grace).await;
+        });
+        if going.upgrade().is_some() {
+            end();
+        }
+    };
+    std::thread::Builder::new().name("stop".to_owned()).spawn(wait).map(drop)
+}
+
+struct Signals {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 3],
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -22,15 +80,6 @@ impl Stop {
         }
         #[cfg(not(unix))]
         Ok(Self {})
-    }
-
-    /// Does the work, unless it is stopped: then the work is dropped, with its folders and helms.
-    pub(crate) async fn or<T>(mut self, work: impl Future<Output = T>) -> Result<T, Exit> {
-        tokio::select! {
-            biased;
-            () = self.asked() => Err(Exit::Interrupted),
-            done = work => Ok(done),
-        }
     }
 
     #[cfg(unix)]
@@ -55,6 +104,7 @@ impl Stop {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
 
     #[tokio::test]
     async fn a_signal_drops_the_work_with_its_folder() {
@@ -72,5 +122,22 @@ mod tests {
             assert!(!path.exists(), "{signal} leaves {}", path.display());
         }
         assert_eq!(Stop::listen().unwrap().or(async { 1 }).await, Ok(1));
+    }
+
+    #[test]
+    fn work_that_never_lets_go_is_ended_from_outside() {
+        let (ended, end) = mpsc::channel();
+        let going = Arc::new(());
+        let asked = || Ok(std::future::ready(()));
+        watch(Arc::downgrade(&going), Duration::ZERO, asked, move || ended.send(()).unwrap()).unwrap();
+        assert_eq!(end.recv_timeout(Duration::from_secs(30)), Ok(()));
+    }
+
+    #[test]
+    fn work_that_has_let_go_is_not() {
+        let (ended, end) = mpsc::channel::<()>();
+        watch(Weak::new(), Duration::ZERO, || Ok(std::future::ready(())), move || ended.send(()).unwrap()).unwrap();
+        // The thread goes without a word, and with it its end of the channel.
+        assert_eq!(end.recv_timeout(Duration::from_secs(30)), Err(mpsc::RecvTimeoutError::Disconnected));
     }
 }
