@@ -38,7 +38,7 @@ pub(crate) fn judge(sections: &[Section], input: &Input, changed: bool) -> Verdi
     let line = match level {
         Level::Blocked => blocked(&stops, steps),
         Level::Steps => format!("{}{}{}.", capital(&plan(steps)), restarts(sections), decisions(sections)),
-        Level::OneStep if !changed && !goes_back(input) && !restarts_any(sections) => nothing_but(asking(sections)),
+        Level::OneStep if !changed && !goes_back(input) && !restarts_any(sections) => nothing_but(asking(sections), notes(sections)),
         Level::OneStep => format!("One step: a plain upgrade does it{}{}.", restarts(sections), decisions(sections)),
         Level::Nothing => nothing(sections),
     };
@@ -146,11 +146,14 @@ fn restarts(sections: &[Section]) -> String {
 
 /// Equal renders do not show what the authors ask for between the versions.
 fn nothing(sections: &[Section]) -> String {
-    match of(sections, SectionId::Notes).iter().filter(|item| item.code == "note").count() {
+    match notes(sections) {
         0 => "Nothing of substance changes.".to_owned(),
-        1 => "Nothing of substance changes in the renders; there is 1 upgrade note to read.".to_owned(),
-        n => format!("Nothing of substance changes in the renders; there are {n} upgrade notes to read."),
+        n => format!("Nothing of substance changes in the renders; {}.", to_read(n)),
     }
+}
+
+fn to_read(notes: usize) -> String {
+    if notes == 1 { "there is 1 upgrade note to read".to_owned() } else { format!("there are {notes} upgrade notes to read") }
 }
 
 /// Findings that ask for a decision, and those that are worth a look. The authors' notes are counted apart: equal renders with notes
@@ -166,7 +169,7 @@ fn restarts_any(sections: &[Section]) -> bool {
     of(sections, SectionId::Workloads).iter().any(|item| item.code == RESTART)
 }
 
-fn nothing_but((decide, look): (usize, usize)) -> String {
+fn nothing_but((decide, look): (usize, usize), notes: usize) -> String {
     let findings = |n: usize, one: &str, many: &str| if n == 1 { format!("1 finding {one}") } else { format!("{n} findings {many}") };
     let what = match (decide, look) {
         (_, 0) => findings(decide, "asks for a decision", "ask for a decision"),
@@ -177,7 +180,13 @@ fn nothing_but((decide, look): (usize, usize)) -> String {
             if look == 1 { "is" } else { "are" }
         ),
     };
-    format!("Nothing changes in the cluster, but {what}.")
+    let read = if notes > 0 { format!("; {}", to_read(notes)) } else { String::new() };
+    format!("Nothing changes in the cluster, but {what}{read}.")
+}
+
+/// Upgrade notes of the versions that are crossed.
+fn notes(sections: &[Section]) -> usize {
+    of(sections, SectionId::Notes).iter().filter(|item| item.code == "note").count()
 }
 
 /// With a capital at its beginning.
@@ -384,10 +393,13 @@ mod tests {
                 "Nothing changes in the cluster, but 1 finding asks for a decision and 1 is worth a look.",
             ),
             (
-                vec![section(SectionId::Rbac, vec![item("b", Weight::Look, "B.", None), item("c", Weight::Know, "C.", None)])],
+                vec![
+                    section(SectionId::Rbac, vec![item("b", Weight::Look, "B.", None), item("c", Weight::Know, "C.", None)]),
+                    section(SectionId::Notes, vec![item("note", Weight::Look, "2.0", None), item("note", Weight::Look, "3.0", None)]),
+                ],
                 false,
                 Level::OneStep,
-                "Nothing changes in the cluster, but 1 finding is worth a look.",
+                "Nothing changes in the cluster, but 1 finding is worth a look; there are 2 upgrade notes to read.",
             ),
             (vec![restart()], false, Level::OneStep, "One step: a plain upgrade does it; 1 workload restarts."),
             (vec![section(SectionId::Steps, vec![crds()]), restart()], true, Level::Steps, "1 step: apply 1 CRD; 1 workload restarts."),
