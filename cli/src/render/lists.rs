@@ -208,10 +208,10 @@ pub(crate) fn charts(items: &[ChartDto], format: Format) -> String {
         return names("chart", items.iter().map(|item| item.digest.as_str()));
     }
     let wide = format == Format::Wide;
-    let header = ["NAME", "VERSION", "APP VERSION", "DIGEST", "SIZE", "CRDS", "SCHEMA"];
+    let header = ["NAME", "VERSION", "APP VERSION", "DIGEST", "SIZE", "CRDS", "SCHEMA", "PUSHED"];
     let rows = items.iter().map(|item| {
         let digest = if wide { item.digest.as_str() } else { short(&item.digest) };
-        vec![
+        let mut row = vec![
             cell(&item.name),
             cell(&item.version),
             cell(item.app_version.as_deref().unwrap_or(NONE)),
@@ -219,9 +219,14 @@ pub(crate) fn charts(items: &[ChartDto], format: Format) -> String {
             cell(size(item.size)),
             cell(item.crds.len().to_string()),
             cell(if item.has_schema { "yes" } else { "no" }),
-        ]
+        ];
+        if wide {
+            // Two of one name and version are told apart by it.
+            row.push(cell(item.pushed_at.map_or_else(|| NONE.to_owned(), |at| format!("{at:.0}"))));
+        }
+        row
     });
-    table(&header, rows)
+    table(&header[..if wide { 8 } else { 7 }], rows)
 }
 
 pub(crate) fn size(bytes: u64) -> String {
@@ -327,5 +332,19 @@ mod tests {
         "#);
         assert_eq!(clusters(&fleet(100), Format::Table, true, now()).lines().count(), 101);
         assert_eq!(clusters(&fleet(100), Format::Name, false, now()).lines().count(), 100);
+    }
+
+    #[test]
+    fn two_charts_of_one_version_are_told_apart_by_when_they_were_pushed() {
+        let chart = ChartDto {
+            name: "beacon".into(),
+            version: "1.0.0".into(),
+            digest: "d".repeat(64),
+            pushed_at: Some("2026-01-02T03:04:05.678Z".parse().unwrap()),
+            ..serde_json::from_str(r#"{"name": "", "version": "", "digest": "", "size": 10}"#).unwrap()
+        };
+        let wide = charts(std::slice::from_ref(&chart), Format::Wide);
+        assert!(wide.contains("PUSHED") && wide.contains("2026-01-02T03:04:05Z"), "{wide}");
+        assert!(!charts(&[chart], Format::Table).contains("PUSHED"));
     }
 }
