@@ -2,6 +2,7 @@
 
 use super::lists::size;
 use crate::command::chart::detail::{ChartDetail, KnownFrom, ValueDetail};
+use crate::command::chart::images::is_pinned;
 use crate::output::{cell, clean, table};
 use serde_json::Value;
 
@@ -27,9 +28,13 @@ pub(crate) fn detail(chart: &ChartDetail) -> String {
     text.push_str(&dependencies(chart));
     let how = match chart.known_from {
         KnownFrom::Render => "rendered with its own defaults",
-        KnownFrom::Files => "no helm at hand: guessed from values.yaml and the text of templates",
+        KnownFrom::Files => "not rendered: guessed from the default values and the text of templates",
     };
-    text.push_str(&lines(&format!("Images ({}; {how})", chart.images.len()), chart.images.iter().map(|image| clean(image))));
+    let image = |image: &String| {
+        let untold = chart.known_from == KnownFrom::Files && !is_pinned(image);
+        format!("{}{}", clean(image), if untold { " (a tag is not in the values)" } else { "" })
+    };
+    text.push_str(&lines(&format!("Images ({}; {how})", chart.images.len()), chart.images.iter().map(image)));
     // An empty list of a guess says less than one of a render, and is left out like one.
     if chart.known_from == KnownFrom::Files {
         for (title, none) in [("Images", chart.images.is_empty()), ("Hooks", chart.hooks.is_empty())] {
@@ -42,14 +47,19 @@ pub(crate) fn detail(chart: &ChartDetail) -> String {
         &format!("CRDs ({})", chart.crds.len()),
         chart.crds.iter().map(|crd| format!("{} {} ({})", clean(&crd.name), clean(&crd.versions.join(", ")), clean(&crd.source))),
     ));
+    let how = if chart.known_from == KnownFrom::Files { "; not rendered: from the text of templates" } else { "" };
     text.push_str(&lines(
-        &format!("Hooks ({})", chart.hooks.len()),
+        &format!("Hooks ({}{how})", chart.hooks.len()),
         chart.hooks.iter().map(|hook| {
             let what = if hook.kind.is_empty() { String::new() } else { format!("{}/{} ", hook.kind, hook.name) };
             clean(&format!("{what}{} ({})", hook.events.join(", "), hook.source))
         }),
     ));
     text.push_str(&values(&chart.values));
+    if let Some(problem) = &chart.values_problem {
+        let title = if chart.values.is_empty() { "\nValues\n" } else { "" };
+        text.push_str(&format!("{title}  {}\n", clean(problem)));
+    }
     text
 }
 
@@ -58,7 +68,8 @@ fn dependencies(chart: &ChartDetail) -> String {
         return String::new();
     }
     let rows = chart.dependencies.iter().map(|one| {
-        let name = if one.key == one.name { one.name.clone() } else { format!("{} as {}", one.name, one.key) };
+        let name: String = one.within.iter().map(|name| format!("{name}/")).chain([one.name.clone()]).collect();
+        let name = if one.key == one.name { name } else { format!("{name} as {}", one.key) };
         let when = one.condition.clone().unwrap_or_else(|| one.tags.join(", "));
         vec![
             cell(name),
@@ -67,7 +78,14 @@ fn dependencies(chart: &ChartDetail) -> String {
             cell(if when.is_empty() { "always".to_owned() } else { when }),
         ]
     });
-    format!("\nCharts inside ({})\n{}", chart.dependencies.len(), indented(&table(&["NAME", "VERSION", "RANGE", "WHEN"], rows)))
+    let outside = chart.dependencies.iter().filter(|one| one.outside_range).map(|one| {
+        let (version, range) = (one.version.as_deref().unwrap_or_default(), one.range.as_deref().unwrap_or_default());
+        let alias = if one.key == one.name { String::new() } else { format!(", but as {} and not as {}", one.name, one.key) };
+        format!("  {} {version} is not in the range {range}: helm takes it all the same{alias}", one.name)
+    });
+    let outside: String = outside.map(|line| clean(&line) + "\n").collect();
+    let table = indented(&table(&["NAME", "VERSION", "RANGE", "WHEN"], rows));
+    format!("\nCharts inside ({})\n{table}{outside}", chart.dependencies.len())
 }
 
 fn values(all: &[ValueDetail]) -> String {

@@ -1,11 +1,14 @@
 //! What a chart holds, read from its archive and, where there is a helm, from a render with its own defaults.
 
+use super::images;
+use super::inside::{self, DependencyDetail};
 use super::source::Loaded;
-use groundswell_helm::archive::{ChartArchive, ChartMetadata, Subchart};
-use groundswell_helm::values::parse_values;
+use groundswell_helm::archive::{ChartArchive, Files};
+use groundswell_helm::preview::defaults;
+use groundswell_helm::values::{ChartValuesError, Position, chart_values};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a chart holds. This is also the JSON of `chart show -o json`.
@@ -43,12 +46,14 @@ pub(crate) struct ChartDetail {
     pub(crate) has_schema: bool,
     /// Charts that it names or that are packed inside it.
     pub(crate) dependencies: Vec<DependencyDetail>,
-    /// Images with the chart's own defaults.
+    /// Images with the chart's own defaults. Guessed ones can be too many, too few, and without their tags.
     pub(crate) images: Vec<String>,
     /// How the images and hooks are known.
     pub(crate) known_from: KnownFrom,
     /// Keys of `values.yaml`, the top level.
     pub(crate) values: Vec<ValueDetail>,
+    /// What is wrong with `values.yaml`, or what Helm leaves aside of it.
+    pub(crate) values_problem: Option<String>,
     /// Custom resource definitions, those of subcharts included.
     pub(crate) crds: Vec<CrdDetail>,
     /// Hooks, tests included.
@@ -61,28 +66,9 @@ pub(crate) struct ChartDetail {
 pub(crate) enum KnownFrom {
     /// The chart was rendered with its own defaults.
     Render,
-    /// There was no helm: images are guessed from `values.yaml`, hooks from the text of the templates.
+    /// There was no helm, or it could not render the chart: images are guessed from the values and the text of the templates, hooks
+    /// from that text; the charts inside are looked at, too.
     Files,
-}
-
-/// A chart inside a chart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct DependencyDetail {
-    /// Key of its values.
-    pub(crate) key: String,
-    /// Its name.
-    pub(crate) name: String,
-    /// The versions that `Chart.yaml` allows; absent when it does not name the chart.
-    pub(crate) range: Option<String>,
-    /// The version that is packed inside; absent when it is not there.
-    pub(crate) version: Option<String>,
-    /// Keys of the values that switch it on or off.
-    pub(crate) condition: Option<String>,
-    /// Tags that switch it on or off.
-    pub(crate) tags: Vec<String>,
-    /// Where it came from.
-    pub(crate) repository: Option<String>,
 }
 
 /// A key of `values.yaml`.
@@ -135,10 +121,13 @@ pub(crate) type Objects = Vec<(String, Value)>;
 pub(crate) fn detail(loaded: &Loaded, rendered: Option<&Objects>) -> ChartDetail {
     let archive = &loaded.archive;
     let metadata = &archive.metadata;
-    let values = defaults(archive);
+    let (values, values_problem) = own_values(archive).unwrap_or_else(|error| (Map::new(), Some(error.to_string())));
     let (images, hooks, known_from) = match rendered {
-        Some(objects) => (images_of(objects.iter().map(|(_, object)| object)), rendered_hooks(objects), KnownFrom::Render),
-        None => (guessed_images(&Value::Object(values.clone())), written_hooks(archive), KnownFrom::Files),
+        Some(objects) => (images::rendered(objects), rendered_hooks(objects), KnownFrom::Render),
+        None => {
+            let defaults = defaults(archive);
+            (images::guessed(archive, &defaults), written_hooks(archive, &defaults), KnownFrom::Files)
+        }
     };
     ChartDetail {
         api_version: groundswell_api::dto::API_VERSION.to_owned(),
@@ -155,45 +144,24 @@ pub(crate) fn detail(loaded: &Loaded, rendered: Option<&Objects>) -> ChartDetail
         expanded_size: archive.expanded_bytes,
         files: archive.files.len(),
         has_schema: archive.values_schema().is_some(),
-        dependencies: dependencies(metadata, &archive.subcharts),
+        dependencies: inside::charts(metadata, &archive.subcharts),
         images,
         known_from,
         values: keys(&values, archive.values_yaml()),
+        values_problem,
         crds: crds(archive, rendered),
         hooks,
     }
 }
 
-fn defaults(archive: &ChartArchive) -> serde_json::Map<String, Value> {
-    let text = archive.values_yaml().and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-    // Helm itself will say what is wrong with it.
-    parse_values("values.yaml", text).unwrap_or_default()
+/// The chart's own values, and what of the file Helm leaves aside.
+pub(super) fn own_values(archive: &ChartArchive) -> Result<(Map<String, Value>, Option<String>), ChartValuesError> {
+    let read = chart_values("values.yaml", archive.values_yaml().unwrap_or_default())?;
+    let second = |at: Position| format!("values.yaml:{at}: a second document begins here, which helm does not read");
+    Ok((read.values, read.second.map(second)))
 }
 
-fn dependencies(metadata: &ChartMetadata, inside: &[Subchart]) -> Vec<DependencyDetail> {
-    let named = metadata.dependencies.iter().map(|dependency| DependencyDetail {
-        key: dependency.values_key().to_owned(),
-        name: dependency.name.clone(),
-        range: dependency.version.clone(),
-        version: inside.iter().find(|chart| chart.metadata.name == dependency.name).map(|chart| chart.metadata.version.clone()),
-        condition: dependency.condition.clone().filter(|condition| !condition.is_empty()),
-        tags: dependency.tags.clone(),
-        repository: dependency.repository.clone().filter(|repository| !repository.is_empty()),
-    });
-    let unnamed = inside.iter().filter(|chart| metadata.dependencies.iter().all(|dependency| dependency.name != chart.metadata.name));
-    let unnamed = unnamed.map(|chart| DependencyDetail {
-        key: chart.metadata.name.clone(),
-        name: chart.metadata.name.clone(),
-        range: None,
-        version: Some(chart.metadata.version.clone()),
-        condition: None,
-        tags: Vec::new(),
-        repository: None,
-    });
-    named.chain(unnamed).collect()
-}
-
-fn keys(values: &serde_json::Map<String, Value>, text: Option<&[u8]>) -> Vec<ValueDetail> {
+fn keys(values: &Map<String, Value>, text: Option<&[u8]>) -> Vec<ValueDetail> {
     let text = text.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
     let comments = comments(text);
     let detail = |(key, default): (&String, &Value)| ValueDetail {
@@ -236,68 +204,6 @@ fn comments(text: &str) -> BTreeMap<&str, String> {
     found
 }
 
-/// All `image` fields of containers and custom resources.
-fn images_of<'v>(objects: impl Iterator<Item = &'v Value>) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    // A CRD speaks of images without using one.
-    for object in objects.filter(|object| object["kind"] != "CustomResourceDefinition") {
-        collect(object, &mut found);
-    }
-    found.into_iter().collect()
-}
-
-fn collect(value: &Value, found: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                match value {
-                    Value::String(image) if key == "image" && !image.is_empty() => {
-                        found.insert(image.clone());
-                    }
-                    other => collect(other, found),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        // `--prometheus-config-reloader=quay.io/…:v1`: operators are told of images by flags.
-        Value::String(flag) if flag.starts_with("--") => {
-            found.extend(flag.split_once('=').map(|(_, image)| image).filter(|image| looks_like_image(image)).map(str::to_owned));
-        }
-        _ => {}
-    }
-}
-
-/// A registry with a dot, a path, and a tag or digest.
-fn looks_like_image(text: &str) -> bool {
-    let Some((registry, rest)) = text.split_once('/') else { return false };
-    let is_host = registry.contains('.') && registry.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'));
-    is_host && !registry.contains("://") && rest.contains(':') && !rest.contains([' ', '=', '?'])
-}
-
-/// `image: {registry, repository, tag}` in the values, put together as most charts do.
-fn guessed_images(values: &Value) -> Vec<String> {
-    fn walk(value: &Value, found: &mut BTreeSet<String>) {
-        let Value::Object(map) = value else { return };
-        for (key, value) in map {
-            let of = |key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-            match (value, of("repository")) {
-                (Value::String(image), _) if key == "image" && !image.is_empty() => {
-                    found.insert(image.clone());
-                }
-                (Value::Object(_), Some(repository)) if key.to_lowercase().ends_with("image") => {
-                    let registry = of("registry").map(|registry| format!("{registry}/")).unwrap_or_default();
-                    let tag = of("tag").map(|tag| format!(":{tag}")).unwrap_or_default();
-                    found.insert(format!("{registry}{repository}{tag}"));
-                }
-                _ => walk(value, found),
-            }
-        }
-    }
-    let mut found = BTreeSet::new();
-    walk(values, &mut found);
-    found.into_iter().collect()
-}
-
 const HOOK: &str = "helm.sh/hook";
 
 fn rendered_hooks(objects: &Objects) -> Vec<HookDetail> {
@@ -315,15 +221,25 @@ fn rendered_hooks(objects: &Objects) -> Vec<HookDetail> {
     found.into_iter().collect()
 }
 
-fn written_hooks(archive: &ChartArchive) -> Vec<HookDetail> {
+/// Of the chart and of those inside that are on by default.
+fn written_hooks(archive: &ChartArchive, defaults: &Value) -> Vec<HookDetail> {
     let mut found = BTreeSet::new();
-    for (path, data) in archive.templates() {
+    hooks_in(&archive.files, "", &mut found);
+    for (keys, sub) in archive.subcharts_for(defaults) {
+        let at: String = keys.iter().map(|key| format!("charts/{key}/")).collect();
+        hooks_in(&sub.files, &at, &mut found);
+    }
+    found.into_iter().collect()
+}
+
+fn hooks_in(files: &Files, at: &str, found: &mut BTreeSet<HookDetail>) {
+    for (path, data) in files.iter().filter(|(path, _)| path.starts_with("templates/")) {
         for line in String::from_utf8_lossy(data).lines() {
             let plain = line.trim().trim_start_matches(['"', '\'']);
             let events = plain.strip_prefix(HOOK).map(|rest| rest.trim_start_matches(['"', '\'']).trim_start());
             if let Some(events) = events.and_then(|rest| rest.strip_prefix(':')) {
                 found.insert(HookDetail {
-                    source: path.to_owned(),
+                    source: format!("{at}{path}"),
                     kind: String::new(),
                     name: String::new(),
                     events: split(events.trim().trim_matches(['"', '\''])),
@@ -331,7 +247,6 @@ fn written_hooks(archive: &ChartArchive) -> Vec<HookDetail> {
             }
         }
     }
-    found.into_iter().collect()
 }
 
 fn split(events: &str) -> Vec<String> {
@@ -378,7 +293,6 @@ pub(crate) fn documents(text: &str) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn comments_belong_to_the_key_below() {
@@ -390,13 +304,36 @@ mod tests {
     }
 
     #[test]
-    fn images_are_found_where_operators_put_them() {
-        let object = json!({"kind": "Deployment", "spec": {"template": {"spec": {"containers": [
-            {"image": "quay.io/op:v1", "args": ["--reloader=quay.io/reloader:v1", "--url=https://a.b/c:1", "--log=debug"]}]}}}});
-        let crd = json!({"kind": "CustomResourceDefinition", "spec": {"image": "no"}});
-        assert_eq!(images_of([&object, &crd].into_iter()), ["quay.io/op:v1", "quay.io/reloader:v1"]);
-        let values = json!({"image": {"registry": "quay.io", "repository": "op", "tag": "v1"}, "a": {"sideImage": {"repository": "x"}}, "b": {"image": "y:1"}});
-        assert_eq!(guessed_images(&values), ["quay.io/op:v1", "x", "y:1"]);
+    fn a_guess_looks_into_the_charts_inside() {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            (
+                "Chart.yaml",
+                "apiVersion: v2\nname: a\nversion: 1.0.0\ndependencies:\n- {name: lit, version: 1.0.0, condition: lit.enabled}\n- {name: dark, version: 1.0.0, condition: dark.enabled}\n",
+            ),
+            (
+                "values.yaml",
+                "image: {registry: quay.io, repository: op, tag: v1}\na: {sideImage: {repository: x}}\ndark: {enabled: false}\nlit: {enabled: true, image: {tag: v9}}\n",
+            ),
+            ("templates/x.yaml", "image: {{ .Values.image }}\n  - image: \"fixed:1\"\n"),
+            ("charts/lit/Chart.yaml", "apiVersion: v2\nname: lit\nversion: 1.0.0\n"),
+            ("charts/lit/values.yaml", "image: {repository: inner, tag: v8}\n"),
+            ("charts/lit/templates/tests/t.yaml", "image: bats:1\n\"helm.sh/hook\": test\n"),
+            ("charts/dark/Chart.yaml", "apiVersion: v2\nname: dark\nversion: 1.0.0\n"),
+            ("charts/dark/values.yaml", "image: {repository: never}\n"),
+            ("charts/dark/templates/t.yaml", "image: never:1\nhelm.sh/hook: test\n"),
+        ] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let packed = groundswell_helm::pack::pack(folder.path()).unwrap();
+        let found = detail(&Loaded { bytes: packed.bytes.into(), archive: packed.archive, from: None }, None);
+        assert_eq!(found.images, ["bats:1", "fixed:1", "inner:v9", "quay.io/op:v1", "x"]);
+        let hooks: Vec<_> = found.hooks.iter().map(|hook| (hook.source.as_str(), hook.events.as_slice())).collect();
+        assert_eq!(hooks, [("charts/lit/templates/tests/t.yaml", ["test".to_owned()].as_slice())]);
+        let shown = crate::render::chart::detail(&found);
+        assert!(shown.contains("not rendered: guessed") && shown.contains("  x (a tag is not in the values)\n"), "{shown}");
     }
 
     #[test]

@@ -5,6 +5,8 @@ pub(crate) mod detail;
 mod diff;
 pub(crate) mod fetch;
 pub(crate) mod given;
+pub(crate) mod images;
+pub(crate) mod inside;
 pub(crate) mod progress;
 mod pull;
 pub(crate) mod refusal;
@@ -38,7 +40,7 @@ pub(crate) enum ChartCommand {
     Show(Box<show::ShowArgs>),
     /// Pack a chart folder (or take a .tgz), check it, and store it by its digest
     #[command(
-        after_help = "Examples:\n  groundswell chart push ./charts/beacon\n  groundswell chart push prometheus-80.14.4.tgz -o json\n\nThe same content gives the same digest; pushing it again changes nothing."
+        after_help = "Examples:\n  groundswell chart push ./charts/beacon\n  groundswell chart push prometheus-80.14.4.tgz -o json\n\nA .tgz keeps its digest. A folder is packed anew: the same folder gives the same digest everywhere, but not that of the .tgz that it\nwas unpacked from. Pushing the same again changes nothing. What helm could install nowhere (a library chart, values.yaml that it cannot\nload) is refused."
     )]
     Push {
         /// Chart folder or archive

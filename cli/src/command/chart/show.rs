@@ -1,6 +1,6 @@
 //! `chart show`.
 
-use super::detail::{ChartDetail, Objects, detail, documents};
+use super::detail::{ChartDetail, Objects, detail, documents, own_values};
 use super::fetch::FetchArgs;
 use super::given;
 use super::source::{self, Loaded, Place};
@@ -38,7 +38,7 @@ pub(crate) struct ShowArgs {
     /// Folder, .tgz, URL, or a chart of the server
     #[arg(value_name = "CHART")]
     chart: String,
-    /// Print its values.yaml, comments and all
+    /// Print its values.yaml, comments and all; with -o json, what helm reads of it
     #[arg(long)]
     values: bool,
     /// Of a chart of the server: fetch its archive, and show as much as of one that is here
@@ -64,8 +64,7 @@ pub(crate) async fn run(args: &ShowArgs, flags: &Flags, out: &mut Output) -> Res
     }
     let loaded = source::load(&args.chart, &args.fetch, flags, out).await?;
     if args.values {
-        out.data(&String::from_utf8_lossy(loaded.archive.values_yaml().unwrap_or_default()))?;
-        return Ok(Exit::Ok);
+        return values(&loaded, args.output, out);
     }
     let stop = Stop::listen().map_err(|error| Failure::error("cannot listen for Ctrl-C", error, ""))?;
     let rendered = match stop.or(rendered(&loaded, args.helm.as_deref(), out)).await {
@@ -73,6 +72,20 @@ pub(crate) async fn run(args: &ShowArgs, flags: &Flags, out: &mut Output) -> Res
         Err(exit) => return Ok(exit),
     };
     print(&detail(&loaded, rendered.as_ref()), args.output, out)
+}
+
+/// The file as it is; as JSON, what helm reads of it.
+fn values(loaded: &Loaded, output: Format, out: &mut Output) -> Result<Exit> {
+    if output == Format::Json {
+        let (values, left) = own_values(&loaded.archive).map_err(|error| Failure::error("these values cannot be read", error, ""))?;
+        if let Some(left) = left {
+            out.note(&format!("note: {left}"))?;
+        }
+        out.structured(output, &serde_json::Value::Object(values))?;
+    } else {
+        out.data(&String::from_utf8_lossy(loaded.archive.values_yaml().unwrap_or_default()))?;
+    }
+    Ok(Exit::Ok)
 }
 
 fn print(chart: &ChartDetail, output: Format, out: &mut Output) -> Result<Exit> {
@@ -94,7 +107,7 @@ async fn rendered(loaded: &Loaded, helm: Option<&Path>, out: &mut Output) -> Res
         // One that was named and is not there is a mistake; none at all is a machine without helm.
         Err(failure) if helm.is_some() => return Err(failure),
         Err(_) => {
-            out.note("note: there is no helm on the PATH, so images and hooks are guessed from the files; --helm says where it is")?;
+            out.note(&without_helm(environment))?;
             return Ok(None);
         }
     };
@@ -108,6 +121,12 @@ async fn rendered(loaded: &Loaded, helm: Option<&Path>, out: &mut Output) -> Res
             Ok(None)
         }
     }
+}
+
+fn without_helm(env: impl Fn(&str) -> Option<String>) -> String {
+    let named = env("GROUNDSWELL_HELM").filter(|path| !path.is_empty());
+    let place = named.map_or("on the PATH".to_owned(), |path| format!("at {} (GROUNDSWELL_HELM names it)", clean(&path)));
+    format!("note: there is no helm {place}, so images and hooks are guessed from the files; --helm says where it is")
 }
 
 async fn template(loaded: &Loaded, binary: PathBuf) -> std::result::Result<Objects, String> {
@@ -166,4 +185,17 @@ fn held(chart: &ChartDto, format: Format) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_is_no_helm_is_named() {
+        assert!(
+            without_helm(|name| (name == "GROUNDSWELL_HELM").then(|| "/gone".to_owned())).contains("at /gone (GROUNDSWELL_HELM names it)")
+        );
+        assert!(without_helm(|_| None).contains("no helm on the PATH"));
+    }
 }

@@ -219,6 +219,34 @@ fn a_chart_is_shown_without_a_server() {
     assert_eq!(bench.run("chart show @/new --values").stdout, "# What it says\nv: two\n");
 }
 
+#[test]
+fn values_are_what_helm_reads_of_them() {
+    let bench = Bench::new();
+    bench.write("two/Chart.yaml", "apiVersion: v2\nname: two\nversion: 1.0.0\n");
+    bench.write("two/values.yaml", "a: 1\n---\nb: 2\n");
+    let said = bench.run("chart show @/two --values -o json");
+    assert_eq!((said.exit, said.stdout.as_str()), (Exit::Ok, "{\n  \"a\": 1\n}\n"), "{}", said.stderr);
+    assert!(said.stderr.contains("values.yaml:2:1: a second document begins here, which helm does not read"), "{}", said.stderr);
+    let shown = bench.run(&format!("chart show @/two --helm {}", helm().display())).stdout;
+    assert!(shown.contains("  a    number  1") && shown.contains("a second document begins here"), "{shown}");
+    bench.write("two/values.yaml", "[a]\n");
+    let refused = bench.run("chart show @/two --values -o json");
+    assert!(refused.exit == Exit::Error && refused.stderr.contains("this document is a list"), "{}", refused.stderr);
+    let shown = bench.run(&format!("chart show @/two --helm {}", helm().display())).stdout;
+    assert!(shown.contains("Values\n  helm cannot load values.yaml:1:1: values are a map"), "{shown}");
+}
+
+#[test]
+fn a_chart_inside_that_is_out_of_its_range_is_remarked() {
+    let bench = Bench::new();
+    bench.write("up/Chart.yaml", "apiVersion: v2\nname: up\nversion: 1.0.0\ndependencies: [{name: sub, version: ^1, alias: x}]\n");
+    bench.write("up/charts/sub/Chart.yaml", "apiVersion: v2\nname: sub\nversion: 9.0.0\n");
+    bench.write("up/charts/sub/charts/deep/Chart.yaml", "apiVersion: v2\nname: deep\nversion: 2.0.0\n");
+    let shown = bench.run(&format!("chart show @/up --helm {}", helm().display())).stdout;
+    assert!(shown.contains("  sub 9.0.0 is not in the range ^1: helm takes it all the same, but as sub and not as x\n"), "{shown}");
+    assert!(shown.contains("  sub/deep  2.0.0"), "{shown}");
+}
+
 /// Texts of the sections' sources, without their tests.
 fn sources(folder: &Path, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
