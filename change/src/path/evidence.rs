@@ -118,7 +118,8 @@ pub fn apply_evidence(set: &RuleSet, evidence: &[Evidence]) -> RuleSet {
             if !rule.proofs.contains(&proof) {
                 rule.proofs.push(proof);
             }
-            clean_up &= rule.after.is_empty();
+            // One that deletes the pods, too, leaves nothing behind.
+            clean_up &= rule.after.is_empty() && rule.before.iter().any(|step| matches!(step, Step::DeleteOrphan(_)));
         }
         let missing = missing(one, index + 1);
         match &one.seen {
@@ -367,6 +368,8 @@ rules:
         assert_eq!(words(&proved, None), [delete, "Deployment prod-agent: clean-up"]);
         let says = RULES.replace("  source: s", "  after: [text: clean up]\n  source: s");
         assert_eq!(words(&apply_evidence(&rules(&says), &orphaned()), None), [delete, "clean up"]);
+        let with_pods = RULES.replace("deleteOrphan", "deleteObject");
+        assert_eq!(words(&apply_evidence(&rules(&with_pods), &orphaned()), None), ["delete Deployment RELEASE-agent"]);
     }
 
     #[test]
