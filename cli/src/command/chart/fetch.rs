@@ -109,10 +109,10 @@ impl Fetching {
         self.fetcher.fetch_asking(&self.reference, &self.ask).await.map_err(|error| failure(&error))
     }
 
-    /// The versions that there are; none where nobody tells.
-    pub(crate) async fn versions(&self) -> Vec<String> {
-        let entries = self.fetcher.versions(&self.reference).await.unwrap_or_default();
-        entries.into_iter().map(|entry| entry.version).collect()
+    /// The versions that there are.
+    pub(crate) async fn versions(&self) -> Result<Vec<String>> {
+        let entries = self.fetcher.versions(&self.reference).await.map_err(|error| failure(&error))?;
+        Ok(entries.into_iter().map(|entry| entry.version).collect())
     }
 
     /// Fetches the same chart in another version; none where it cannot be had.

@@ -103,7 +103,7 @@ pub(crate) async fn prove(set: &RuleSet, question: &Question, args: &ProofArgs, 
     let mut bench = Bench::new(args, question)?;
     let mut set = set.clone();
     for chart in set.successors(&question.from.chart) {
-        let versions = bench.at_hand(&chart).await;
+        let versions = bench.at_hand(&chart, out).await?;
         set.at_hand(&chart, versions, &question.to);
     }
     let mut proof = Proof::default();
@@ -201,13 +201,18 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The versions of a chart that can be had. A repository that does not tell is no error here: rendering says what is wrong.
-    async fn at_hand(&self, chart: &str) -> Vec<Version> {
+    /// The versions of a chart that can be had. A repository that does not tell is no error: rendering may still work.
+    async fn at_hand(&self, chart: &str, out: &mut Output) -> Result<Vec<Version>> {
         let mut versions: Vec<Version> = self.folder.keys().filter(|(name, _)| name == chart).map(|(_, version)| version.clone()).collect();
         if self.args.fetch.repo.is_some() {
-            versions.extend(listed(chart, &self.args.fetch).await);
+            match listed(chart, &self.args.fetch).await {
+                Ok(listed) => versions.extend(listed),
+                Err(failure) => {
+                    out.note(&format!("note: the repository does not say which versions of {chart} there are: {}", why(failure)))?
+                }
+            }
         }
-        versions
+        Ok(versions)
     }
 
     async fn step(&mut self, set: &RuleSet, (from, to, ran): &(Stand, Stand, Ran), out: &mut Output) -> Result<Vec<Seen>> {
@@ -273,9 +278,9 @@ fn unrendered(error: &PreviewError) -> Failure {
 }
 
 /// The versions that a repository lists.
-async fn listed(chart: &str, args: &FetchArgs) -> Vec<Version> {
-    let Ok(fetching) = Fetching::prepare(chart, None, args, environment, Arc::new(Shown::default())) else { return Vec::new() };
-    fetching.versions().await.iter().filter_map(|version| Version::parse(version).ok()).collect()
+async fn listed(chart: &str, args: &FetchArgs) -> Result<Vec<Version>> {
+    let fetching = Fetching::prepare(chart, None, args, environment, Arc::new(Shown::default()))?;
+    Ok(fetching.versions().await?.iter().filter_map(|version| Version::parse(version).ok()).collect())
 }
 
 /// The charts in a folder, by name and version: archives and chart folders, not what lies deeper.

@@ -141,3 +141,12 @@ fn a_hop_that_could_not_be_rendered_is_counted_in_the_head() {
     let (exit, text) = shelf.show("--chart beacon --from 1.0.0 --to 2.0.0");
     assert!(exit == Exit::Ok && text.starts_with("beacon 1.0.0 → beacon 2.0.0: 1 hop, 0 steps by hand, 1 hop not rendered\n"), "{text}");
 }
+
+#[test]
+fn a_repository_that_does_not_answer_is_told() {
+    // Nothing listens on port 1.
+    let line = format!("show --from 80.14.4 --to 80.14.5 --repo http://127.0.0.1:1 --plain-http --helm {}", helm().display());
+    let (exit, text, said) = run(&line);
+    assert!(exit == Exit::Blocked && text.contains("was never published"), "{text}");
+    assert!(said.contains("the repository does not say which versions of kube-prometheus-stack there are: "), "{said}");
+}
