@@ -208,7 +208,7 @@ fn noise(summary: &Summary, page: &mut Page) {
         page.always("\n</details>\n");
     }
     if !noise.random.is_empty() {
-        page.always("\nRandom in each render, and left out:\n\n");
+        page.always("\nAnother in each render:\n\n");
         bullets(&noise.random, |field| code(field, false), page);
     }
 }
@@ -315,7 +315,7 @@ mod tests {
 
         </details>
 
-        Random in each render, and left out:
+        Another in each render:
 
         - `Secret/demo/beacon data.password`
         ");

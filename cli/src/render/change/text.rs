@@ -201,7 +201,7 @@ fn noise(summary: &Summary, view: &View<'_>) -> Vec<String> {
         if noise.random.len() > shown {
             names.push(format!("{} more", noise.random.len() - shown));
         }
-        lines.extend(wrap(&format!("Random in each render, left out: {}", names.join(", ")), view.width, "", "  "));
+        lines.extend(wrap(&format!("Another in each render: {}", names.join(", ")), view.width, "", "  "));
     }
     lines
 }
@@ -266,7 +266,7 @@ mod tests {
           storage, Alerts and rules, Hooks, Other objects, Upgrade notes
         Noise: 7 of 11 objects that are in both differ in nothing of substance: labels
           that carry the version 7
-        Random in each render, left out: Secret/demo/beacon data.password
+        Another in each render: Secret/demo/beacon data.password
         ");
     }
 
@@ -305,7 +305,7 @@ mod tests {
         Nothing in: Hooks
         Noise: 7 of 11 objects that are in both differ in nothing of substance: labels that carry the
           version 7
-        Random in each render, left out: Secret/demo/beacon data.password
+        Another in each render: Secret/demo/beacon data.password
         ");
     }
 
