@@ -31,6 +31,18 @@ pub enum FetchError {
         with_credentials: bool,
     },
     /// 404 or 410.
+    /// 401 or 403 of another server than the one that was named.
+    #[error("{url} answered {status} to a request without credentials")]
+    DeniedElsewhere {
+        /// What was asked for.
+        url: String,
+        /// The status.
+        status: u16,
+        /// Whose server answered.
+        origin: String,
+        /// Which server the operator named.
+        named: String,
+    },
     #[error("{url} has no {what}")]
     NotFound {
         /// What was looked for.
@@ -311,6 +323,10 @@ impl FetchError {
             Self::PlainHttp { elsewhere: true, .. } => {
                 "--plain-http is for the server that you name: write an entry with plainHttp: true for this one into the configuration"
                     .to_owned()
+            Self::DeniedElsewhere { origin, named, .. } => format!(
+                "{origin} is another server than {named}, whose credentials go nowhere else: write an entry for it, with username and \
+                 password, into the configuration; where there is one, see that its passwordEnv is set"
+            ),
             }
             Self::PlainHttp { .. } => "write https://, or say --plain-http (plainHttp: true in the configuration)".to_owned(),
             Self::BadRedirect { .. } | Self::TooManyRedirects { .. } | Self::Inside { .. } => {
@@ -343,6 +359,6 @@ impl FetchError {
     /// Whether it is the credentials that are wrong or missing.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Denied { .. } | Self::ForeignRealm { .. } | Self::CredentialHelper { .. })
+        matches!(self, Self::Denied { .. } | Self::DeniedElsewhere { .. } | Self::ForeignRealm { .. } | Self::CredentialHelper { .. })
     }
 }

@@ -85,6 +85,8 @@ async fn each_server_gets_the_password_that_was_given_for_it() {
     assert_eq!(authorizations(&site), [None]);
     let text = refusal(with_access([login(&site.url)]), &site.chart("beacon", None)).await;
     assert!(text.contains(&files.url) && text.contains("without credentials"), "{text}");
+    let advice = format!("{} is another server than {}, whose credentials go nowhere else: write an entry", files.url, site.url);
+    assert!(text.contains(&advice) && !text.contains("--username"), "{text}");
 }
 
 #[tokio::test]

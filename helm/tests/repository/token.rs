@@ -107,6 +107,18 @@ async fn without_a_password_any_token_service_is_asked() {
     let site = registry(&service.url, &storage.url, manifest(&archive, &digest_hex(&archive))).await;
     assert!(fetch(nobody(&site), &chart(&site)).await.unwrap().bytes == archive);
     assert_eq!(sent(&service), [None]);
+    // A token that everybody gets is no login.
+    let closed = Site::start_with(|own| {
+        let challenge = format!("Bearer realm=\"{own}/token\"");
+        move |path, _| match path {
+            _ if path.starts_with("/token") => ok(format!("{{\"token\": \"{TOKEN}\"}}")),
+            _ => with_header(status(401, "{}"), "www-authenticate", &challenge),
+        }
+    })
+    .await;
+    let text = refusal(nobody(&closed), &chart(&closed)).await;
+    assert!(text.contains("answered 401 to a request without credentials") && text.contains("--username"), "{text}");
+    assert_eq!(sent(&closed).last(), Some(&Some(format!("Bearer {TOKEN}"))));
     let (storage, service) = (storage, token_service(true).await);
     let site = registry(&service.url, &storage.url, manifest(&archive, &digest_hex(&archive))).await;
     let text = refusal(nobody(&site), &chart(&site)).await;

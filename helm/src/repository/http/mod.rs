@@ -40,8 +40,8 @@ pub(super) enum Auth {
     None,
     /// User and password of the hop's own origin, where there are any.
     Basic,
-    /// A token, for this origin only.
-    Bearer(Origin, Secret),
+    /// A token, for this origin only, and whether it was had for user and password.
+    Bearer(Origin, Secret, bool),
     /// User and password of this origin to another, as its configuration allows.
     Lent(Origin, Credentials),
 }
@@ -54,8 +54,10 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// Where it really came from.
     pub(super) url: Url,
-    /// Whether the last hop was sent user and password or a token.
+    /// Whether the last hop was sent user and password, or a token for which they were shown.
     pub(super) with_credentials: bool,
+    /// The server that the operator named, where the last hop was another one.
+    pub(super) elsewhere: Option<String>,
     attempts: u32,
 }
 
@@ -66,7 +68,14 @@ impl Answer {
         match self.status {
             StatusCode::OK => Ok(self),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(FetchError::Denied { url, status: self.status.as_u16(), with_credentials: self.with_credentials })
+                let (status, with_credentials) = (self.status.as_u16(), self.with_credentials);
+                // A registry's token service gets what is given for the registry, as far as that is allowed.
+                match (self.elsewhere, Origin::of(&self.url)) {
+                    (Some(named), Some(origin)) if !with_credentials && what != "token" => {
+                        Err(FetchError::DeniedElsewhere { url, status, origin: origin.to_string(), named })
+                    }
+                    _ => Err(FetchError::Denied { url, status, with_credentials }),
+                }
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => Err(FetchError::NotFound { what, url }),
             status => Err(FetchError::Status { url, status: status.as_u16(), attempts: self.attempts, said: self.said() }),
@@ -191,7 +200,16 @@ impl<'s> Session<'s> {
         let keep =
             body::Keep { what: want.what, limit: if status.is_success() { want.limit } else { limits.small }, cut: !status.is_success() };
         let body = body::read(response, url, &keep, self.settings, attempt).await?;
-        let mut answer = Answer { status, headers, body, url: url.clone(), with_credentials: authorization.is_some(), attempts: attempt };
+        let anonymous = matches!(want.auth, Auth::Bearer(_, _, false));
+        let mut answer = Answer {
+            status,
+            headers,
+            body,
+            url: url.clone(),
+            with_credentials: authorization.is_some() && !anonymous,
+            elsewhere: (origin != self.named).then(|| self.named.to_string()),
+            attempts: attempt,
+        };
         if let Some(header) = authorization.filter(|_| !status.is_success()) {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             answer.body = header.secrets.iter().fold(text, |text, secret| secret.scrub(&text)).into_bytes();
@@ -224,7 +242,7 @@ impl<'s> Session<'s> {
         match auth {
             Auth::None => None,
             Auth::Basic => access.and_then(|access| access.credentials.as_ref()).and_then(Header::basic),
-            Auth::Bearer(to, token) if to == origin => Header::bearer(token),
+            Auth::Bearer(to, token, _) if to == origin => Header::bearer(token),
             Auth::Lent(to, credentials) if to == origin => Header::basic(credentials),
             Auth::Bearer(..) | Auth::Lent(..) => None,
         }

@@ -80,6 +80,7 @@ impl<'s> Registry<'s> {
             return Err(wrong("its realm is not https"));
         }
         let auth = self.auth_for(&url)?;
+        let login = !matches!(auth, Auth::None);
         url.query_pairs_mut().append_pair("scope", &format!("repository:{}:pull", self.reference.repository));
         if let Some(service) = service {
             url.query_pairs_mut().append_pair("service", service);
@@ -93,7 +94,7 @@ impl<'s> Registry<'s> {
             reason: "it is not the JSON that registries answer with".to_owned(),
         })?;
         let token = token.token.or(token.access_token).filter(|token| !token.is_empty());
-        Ok(token.zip(Origin::of(&self.base)).map(|(token, origin)| Auth::Bearer(origin, Secret::new(token))))
+        Ok(token.zip(Origin::of(&self.base)).map(|(token, origin)| Auth::Bearer(origin, Secret::new(token), login)))
     }
 
     /// Credentials go to the registry's own origin, or to one that the operator named; without credentials any realm is asked.
