@@ -4,7 +4,7 @@ use super::limits::Limits;
 use futures::future::BoxFuture;
 use rand::Rng as _;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Time and chance.
 pub trait Pace: Send + Sync + fmt::Debug {
@@ -12,6 +12,10 @@ pub trait Pace: Send + Sync + fmt::Debug {
     fn sleep(&self, delay: Duration) -> BoxFuture<'_, ()>;
     /// A length of time between zero and this one, each as likely.
     fn draw(&self, ceiling: Duration) -> Duration;
+    /// The time of day.
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
 }
 
 /// The real ones.
@@ -34,9 +38,16 @@ pub(super) fn delay(pace: &dyn Pace, limits: &Limits, failures: u32) -> Duration
     pace.draw(ceiling.min(limits.longest_delay))
 }
 
-/// `Retry-After` in seconds. Its other form, a date, trusts the server's clock and is left aside.
-pub(super) fn retry_after(value: &str) -> Option<Duration> {
-    value.trim().parse().ok().map(Duration::from_secs)
+/// `Retry-After`, in seconds or as a date. What a date means is told by the server's own clock where its answer has a `Date`, and
+/// by ours else; one that has passed is no delay.
+pub(super) fn retry_after(value: &str, date: Option<&str>, now: impl FnOnce() -> SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(value).ok()?;
+    let now = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok()).unwrap_or_else(now);
+    Some(until.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -61,5 +72,18 @@ mod tests {
         let drawn: Vec<u64> = (1..=5).chain([u32::MAX]).map(|failures| delay(&Highest, &limits, failures).as_secs()).collect();
         assert_eq!(drawn, [1, 2, 4, 5, 5, 5]);
         assert!(RealPace.draw(Duration::from_secs(1)) <= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_date_counts_from_the_servers_clock() {
+        let ours = || SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
+        let read = |value: &str, date: Option<&str>| retry_after(value, date, ours).map(|delay| delay.as_secs());
+        let at = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(read(" 7 ", None), Some(7));
+        assert_eq!(read(at, Some("Sun, 06 Nov 1994 08:49:30 GMT")), Some(7));
+        assert_eq!(read("Sunday, 06-Nov-94 08:49:37 GMT", None), Some(7));
+        assert_eq!(read(at, Some("no date")), Some(7));
+        assert_eq!(read(at, Some("Sun, 06 Nov 1994 09:00:00 GMT")), Some(0));
+        assert_eq!((read("-1", None), read("soon", None), read("", None)), (None, None, None));
     }
 }

@@ -48,6 +48,17 @@ async fn the_server_says_how_much_later() {
     let (settings, waited) = paced();
     fetch(settings, &site.chart("beacon", None)).await.unwrap();
     assert_eq!(*waited.lock().unwrap(), [Duration::from_millis(7500)]);
+    // The server's clock is a year ahead; a minute is too long by any.
+    for (date, waits) in [("Sun, 06 Nov 2044 08:49:37 GMT", Some(7500)), ("Sun, 06 Nov 2044 08:50:30 GMT", None)] {
+        let site = Site::start(move |_, _| {
+            with_header(with_header(status(503, ""), "retry-after", date), "date", "Sun, 06 Nov 2044 08:49:30 GMT")
+        })
+        .await;
+        let (settings, waited) = paced();
+        let text = refusal(settings, &site.chart("beacon", None)).await;
+        assert_eq!(waited.lock().unwrap().first().map(Duration::as_millis), waits, "{text}");
+        assert!(waits.is_some() || text.contains("asks to come back in 60 s"), "{text}");
+    }
     let site = tired(1, 429, Some("3600")).await;
     let (settings, waited) = paced();
     let text = refusal(settings, &site.chart("beacon", None)).await;

@@ -11,7 +11,7 @@ use super::error::FetchError;
 use super::origin::{Depth, Origin, shown};
 use super::pace;
 use client::Clients;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 use std::time::Duration;
 
@@ -215,7 +215,8 @@ impl<'s> Session<'s> {
             answer.body = header.secrets.iter().fold(text, |text, secret| secret.scrub(&text)).into_bytes();
         }
         if matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504) {
-            let asked = answer.header(RETRY_AFTER).and_then(pace::retry_after);
+            let now = || self.settings.pace.now();
+            let asked = answer.header(RETRY_AFTER).and_then(|after| pace::retry_after(after, answer.header(DATE), now));
             let error = FetchError::Status { url: shown(url), status: status.as_u16(), attempts: attempt, said: answer.said() };
             return Err(Failed::Maybe(error, asked));
         }
