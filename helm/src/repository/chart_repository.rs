@@ -5,7 +5,7 @@ use super::http::{Session, Want};
 use super::index::{self, Entry, Found};
 use super::oci;
 use super::origin::shown;
-use super::pick::{pick, similar};
+use super::pick::{bare, pick, similar};
 use super::reference::{Naming, Reference, is_digest};
 use super::{Arrived, Ask, Settings, same_digest};
 use crate::archive::digest_hex;
@@ -26,6 +26,10 @@ pub(super) async fn fetch(settings: &Settings, url: &Url, name: &str, wanted: Op
         notes.push(format!("{name} {} is marked as deprecated by its maintainers", entry.version));
     }
     let digest = digest_of(entry, &repository)?;
+    let twin = |other: &Entry| bare(&other.version) == bare(&entry.version) && digest_of(other, &repository).ok() != Some(digest.clone());
+    if found.iter().any(twin) {
+        notes.push(format!("the index lists {name} {} more than once, with other digests: the first is taken", entry.version));
+    }
     let expected = (Some(name.to_owned()), Some(entry.version.clone()));
     let target = target(url, entry, &repository)?;
     if digest.is_none()
@@ -61,7 +65,7 @@ pub(super) async fn versions(settings: &Settings, url: &Url, name: &str) -> Resu
 }
 
 async fn listed(session: &Session<'_>, url: &Url, name: &str, notes: &mut Vec<String>) -> Result<Vec<Entry>, FetchError> {
-    let Found { entries, names } = read_index(session, url, name, notes).await?;
+    let Found { entries, names, .. } = read_index(session, url, name, notes).await?;
     if entries.is_empty() {
         let near = similar(&names, name);
         return Err(FetchError::UnknownChart { repository: shown(url), name: name.to_owned(), near });
@@ -111,7 +115,7 @@ fn digest_of(entry: &Entry, repository: &str) -> Result<Option<String>, FetchErr
     }
     let shown: String = digest.chars().filter(|c| !c.is_control()).take(80).collect();
     let reason = format!("the digest {shown:?} of {} is not SHA-256", entry.version);
-    Err(FetchError::WrongContent { url: repository.to_owned(), expected: "a repository index", reason })
+    Err(FetchError::BadEntry { repository: repository.to_owned(), reason })
 }
 
 enum Target {
@@ -123,7 +127,7 @@ enum Target {
 fn target(repository: &Url, entry: &Entry, shown_repository: &str) -> Result<Target, FetchError> {
     let wrong = |reason: String| {
         let reason = format!("the URL of {} {reason}", entry.version);
-        FetchError::WrongContent { url: shown_repository.to_owned(), expected: "a repository index", reason }
+        FetchError::BadEntry { repository: shown_repository.to_owned(), reason }
     };
     let text = entry.urls.first().ok_or_else(|| wrong("is missing".to_owned()))?;
     if text.starts_with("oci://") {

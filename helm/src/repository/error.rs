@@ -155,6 +155,14 @@ pub enum FetchError {
         reason: String,
     },
     /// The repository has no chart of this name.
+    /// An index that is one, with something in it that is of no use.
+    #[error("the index of {repository} cannot be used for this chart: {reason}")]
+    BadEntry {
+        /// Which repository.
+        repository: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     #[error("{repository} has no chart {name:?}")]
     UnknownChart {
         /// Which repository.
@@ -362,3 +370,4 @@ impl FetchError {
         matches!(self, Self::Denied { .. } | Self::DeniedElsewhere { .. } | Self::ForeignRealm { .. } | Self::CredentialHelper { .. })
     }
 }
+            Self::BadEntry { .. } => "only the repository's owner can put it right; another version may be usable".to_owned(),

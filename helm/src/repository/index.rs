@@ -36,6 +36,8 @@ fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from:
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) entries: Vec<Entry>,
+    /// There are more versions or charts than are kept.
+    over: Option<String>,
     /// All names, for "did you mean".
     pub(super) names: Vec<String>,
 }
@@ -43,6 +45,10 @@ pub(super) struct Found {
 /// Reads what an index says about a chart.
 pub(super) fn read(bytes: &[u8], name: &str, url: &str, limits: &Limits) -> Result<Found, FetchError> {
     let wrong = |reason: String| FetchError::WrongContent { url: url.to_owned(), expected: "a repository index", reason };
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let reason = "it came compressed (gzip), which was not asked for".to_owned();
+        return Err(FetchError::BadEntry { repository: url.to_owned(), reason });
+    }
     let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
     let text = text.trim_start_matches('\u{feff}');
     if let Some(what) = looks_like(text.as_bytes()) {
@@ -53,7 +59,7 @@ pub(super) fn read(bytes: &[u8], name: &str, url: &str, limits: &Limits) -> Resu
     if text.trim_start().starts_with('{') {
         let mut reader = serde_json::Deserializer::from_str(text);
         if let Ok(found) = seed.deserialize(&mut reader) {
-            return found.ok_or_else(|| wrong("it has no entries".to_owned()));
+            return within(found, url);
         }
     }
     let options = serde_saphyr::options! {
@@ -64,7 +70,18 @@ pub(super) fn read(bytes: &[u8], name: &str, url: &str, limits: &Limits) -> Resu
         with_snippet: false,
     };
     let found = serde_saphyr::with_deserializer_from_str_with_options(text, options, |reader| seed.deserialize(reader));
-    found.map_err(|error| wrong(short(&crate::values::what_is_wrong(&error))))?.ok_or_else(|| wrong("it has no entries".to_owned()))
+    within(found.map_err(|error| wrong(short(&crate::values::what_is_wrong(&error))))?, url)
+}
+
+fn within(found: Option<Found>, url: &str) -> Result<Found, FetchError> {
+    match found {
+        Some(Found { over: Some(reason), .. }) => Err(FetchError::BadEntry { repository: url.to_owned(), reason }),
+        Some(found) => Ok(found),
+        None => {
+            let reason = "it has no entries".to_owned();
+            Err(FetchError::WrongContent { url: url.to_owned(), expected: "a repository index", reason })
+        }
+    }
 }
 
 /// What is often there in place of an index or archive.
@@ -144,15 +161,19 @@ impl<'de> Visitor<'de> for EntriesSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
         let mut found = Found::default();
         while let Some(key) = map.next_key::<String>()? {
-            if found.names.len() >= self.0.limits.charts {
-                return Err(serde::de::Error::custom(format!("more than {} charts", self.0.limits.charts)));
-            }
             if key == self.0.name {
                 found.entries = map.next_value_seed(VersionsSeed(self.0.limits))?;
+                if found.entries.len() > self.0.limits.versions {
+                    found.over = Some(format!("it lists more than {} versions of it", self.0.limits.versions));
+                }
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
-            found.names.push(key.chars().take(100).collect());
+            if found.names.len() < self.0.limits.charts {
+                found.names.push(key.chars().take(100).collect());
+            } else {
+                found.over = Some(format!("it lists more than {} charts", self.0.limits.charts));
+            }
         }
         Ok(found)
     }
@@ -177,11 +198,12 @@ impl<'de> Visitor<'de> for VersionsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Entry>, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = list.next_element::<Entry>()? {
-            if entries.len() >= self.0.versions {
-                return Err(serde::de::Error::custom(format!("more than {} versions of one chart", self.0.versions)));
+        // Helm passes over versions that are nothing, too.
+        while let Some(entry) = list.next_element::<Option<Entry>>()? {
+            // One more than there may be says that there are too many.
+            if let Some(entry) = entry.filter(|_| entries.len() <= self.0.versions) {
+                entries.push(entry);
             }
-            entries.push(entry);
         }
         Ok(entries)
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of an `index.yaml`. The largest public ones have about 20 MB; three times that.
     pub index: u64,
-    /// Versions of one chart in an index. The most that was seen is about 2,000.
+    /// Versions of one chart in an index: an index of 64 MiB has room for 220,000 of 300 bytes, which is a short one. The most
+    /// that was seen is about 2,000.
     pub versions: usize,
     /// Charts in an index, all of them remembered by name for "did you mean".
     pub charts: usize,
@@ -49,7 +50,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             index: 64 << 20,
-            versions: 10_000,
+            versions: 250_000,
             charts: 50_000,
             archive: crate::archive::Limits::DEFAULT.compressed,
             provenance: 1 << 20,

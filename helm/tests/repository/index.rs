@@ -137,6 +137,21 @@ async fn the_operators_digest_goes_before_the_indexs() {
     );
 }
 
+#[tokio::test]
+async fn what_is_odd_in_an_index_is_told_apart() {
+    let archive = beacon("1.0.0");
+    let digest = digest_hex(&archive);
+    let twice = index_of(&[("1.0.0", "a.tgz", &digest), ("v1.0.0", "b.tgz", &"0".repeat(64)), ("0.9.0", "c.tgz", "md5:1")]);
+    let site = Site::of(BTreeMap::from([("/index.yaml", twice), ("/a.tgz", archive.clone())])).await;
+    let pulled = fetch(settings(), &site.chart("beacon", None)).await.unwrap();
+    assert!(pulled.notes.len() == 1 && pulled.notes[0].contains("lists beacon 1.0.0 more than once"), "{:?}", pulled.notes);
+    let text = refusal(settings(), &site.chart("beacon", Some("0.9.0"))).await;
+    assert!(text.contains("is not SHA-256") && text.contains("only the repository's owner"), "{text}");
+    let gzip = Site::of(BTreeMap::from([("/index.yaml", vec![0x1f, 0x8b, 8, 0])])).await;
+    let text = refusal(settings(), &gzip.chart("beacon", None)).await;
+    assert!(text.contains("compressed (gzip)") && !text.contains("login page"), "{text}");
+}
+
 /// 35 MB with 17,000 versions of other charts: more than any public index.
 #[tokio::test]
 async fn a_huge_index_is_read_and_a_larger_one_refused() {

@@ -38,8 +38,18 @@ fn what_is_no_index_is_said() {
 fn an_index_is_bounded_in_what_is_kept() {
     let limits = Limits { versions: 2, charts: 2, ..Limits::default() };
     let bounded = |text: &str| read(text.as_bytes(), "a", "u", &limits).map(|_| ()).unwrap_err().to_string();
+    let json = r#"{"entries": {"a": [{"version": "1.0.0"}, {"version": "1"}, {"version": "2"}]}}"#;
+    assert!(bounded(json).contains("cannot be used for this chart: it lists more than 2 versions"));
     assert!(bounded("entries: {a: [{version: 1.0.0}, {version: 1.0.1}, {version: 1.0.2}]}").contains("more than 2 versions"));
     assert!(bounded("entries: {b: [], c: [], a: []}").contains("more than 2 charts"));
+}
+
+/// As helm reads it.
+#[test]
+fn versions_that_are_nothing_are_passed_over() {
+    for text in ["entries:\n  a:\n  - null\n  - version: 1.0.0\n  -\n  - ~\n", "{\"entries\": {\"a\": [null, {\"version\": \"1.0.0\"}]}}"] {
+        assert_eq!(read_text(text, "a").unwrap().entries.len(), 1, "{text}");
+    }
 }
 
 /// Each alias stands for ten of the one before: read out, that is more than memory holds.
