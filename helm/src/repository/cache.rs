@@ -57,6 +57,11 @@ impl Cache {
         Some(bytes)
     }
 
+    /// Whether there is something under the name of an archive, damaged or not.
+    pub(super) fn holds(&self, digest: &str) -> bool {
+        self.archive_path(digest).exists()
+    }
+
     pub(super) fn keep_archive(&self, digest: &str, bytes: &[u8]) -> std::io::Result<()> {
         self.write(&self.archive_path(digest), bytes)?;
         self.trim(&self.archive_path(digest))

@@ -1,5 +1,6 @@
 //! Why a chart could not be fetched.
 
+use super::origin::Depth;
 use super::reference::ReferenceError;
 use crate::archive::ArchiveError;
 use crate::pack::PackError;
@@ -30,7 +31,6 @@ pub enum FetchError {
         /// Whether a user and password or token had been sent.
         with_credentials: bool,
     },
-    /// 404 or 410.
     /// 401 or 403 of another server than the one that was named.
     #[error("{url} answered {status} to a request without credentials")]
     DeniedElsewhere {
@@ -43,6 +43,7 @@ pub enum FetchError {
         /// Which server the operator named.
         named: String,
     },
+    /// 404 or 410.
     #[error("{url} has no {what}")]
     NotFound {
         /// What was looked for.
@@ -154,7 +155,6 @@ pub enum FetchError {
         /// What it is instead.
         reason: String,
     },
-    /// The repository has no chart of this name.
     /// An index that is one, with something in it that is of no use.
     #[error("the index of {repository} cannot be used for this chart: {reason}")]
     BadEntry {
@@ -163,6 +163,7 @@ pub enum FetchError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The repository has no chart of this name.
     #[error("{repository} has no chart {name:?}")]
     UnknownChart {
         /// Which repository.
@@ -287,6 +288,14 @@ pub enum FetchError {
         /// What was asked for.
         reference: String,
     },
+    /// In the cache, and not what it was.
+    #[error("what the cache has of {reference} is damaged and was removed: it is not sha256:{digest} any more")]
+    Damaged {
+        /// What was asked for.
+        reference: String,
+        /// What it should be.
+        digest: String,
+    },
     /// The client itself cannot be set up.
     #[error("cannot set up TLS for {origin}: {reason}")]
     Setup {
@@ -314,6 +323,10 @@ impl FetchError {
                  so may also not have the chart"
                     .to_owned()
             }
+            Self::DeniedElsewhere { origin, named, .. } => format!(
+                "{origin} is another server than {named}, whose credentials go nowhere else: write an entry for it, with username and \
+                 password, into the configuration; where there is one, see that its passwordEnv is set"
+            ),
             Self::NotFound { what: "chart archive", .. } => {
                 "check the URL; where the index names it, only the repository's owner can bring it back".to_owned()
             }
@@ -331,12 +344,12 @@ impl FetchError {
             Self::PlainHttp { elsewhere: true, .. } => {
                 "--plain-http is for the server that you name: write an entry with plainHttp: true for this one into the configuration"
                     .to_owned()
-            Self::DeniedElsewhere { origin, named, .. } => format!(
-                "{origin} is another server than {named}, whose credentials go nowhere else: write an entry for it, with username and \
-                 password, into the configuration; where there is one, see that its passwordEnv is set"
-            ),
             }
             Self::PlainHttp { .. } => "write https://, or say --plain-http (plainHttp: true in the configuration)".to_owned(),
+            // What is there is no repository, and whoever is sent there is to be used.
+            Self::Inside { address, .. } if address.parse().is_ok_and(|address| Depth::of(address) == Depth::Nowhere) => {
+                "no chart is at such an address, and it is asked on nobody's word: tell the repository's owner".to_owned()
+            }
             Self::BadRedirect { .. } | Self::TooManyRedirects { .. } | Self::Inside { .. } => {
                 "where the place is right, name it yourself: its own address with --repo, or the .tgz's URL".to_owned()
             }
@@ -349,17 +362,22 @@ impl FetchError {
             }
             Self::OnlyPrereleases { latest, .. } => format!("--devel takes them too; the newest is {latest}"),
             Self::EndlessTags { .. } => "name an exact version: that one is asked for without the list".to_owned(),
-            Self::Digest { .. } => {
-                "do not use it: a repository that was refreshed in the middle passes by itself, anything else is for its owner to explain"
+            Self::Digest { said_by: "--digest" | "the reference", .. } => {
+                "do not use it: what is there is another one than you named; compare your digest with where you have it from".to_owned()
+            }
+            Self::Digest { said_by: "the index", .. } => {
+                "do not use it: when the repository was being refreshed, another try will do; anything else is for its owner to explain"
                     .to_owned()
             }
+            Self::Digest { .. } => "do not use it before the registry's owner has explained it".to_owned(),
             Self::Provenance { .. } => "do not use it before the chart's owner has explained it".to_owned(),
             Self::WrongContent { .. } => "check the address; a login page answers like this too".to_owned(),
+            Self::BadEntry { .. } => "only the repository's owner can put it right; another version may be usable".to_owned(),
             Self::ForeignRealm { realm, .. } => {
                 format!("where that is right, write tokenUrl: {realm} for this registry into the configuration")
             }
             Self::CredentialHelper { .. } => "give --username with --password-file or --password-stdin".to_owned(),
-            Self::Offline { .. } => "run it once without --offline, with the same reference".to_owned(),
+            Self::Offline { .. } | Self::Damaged { .. } => "run it once without --offline, with the same reference".to_owned(),
             _ => String::new(),
         }
     }
@@ -370,4 +388,3 @@ impl FetchError {
         matches!(self, Self::Denied { .. } | Self::DeniedElsewhere { .. } | Self::ForeignRealm { .. } | Self::CredentialHelper { .. })
     }
 }
-            Self::BadEntry { .. } => "only the repository's owner can put it right; another version may be usable".to_owned(),

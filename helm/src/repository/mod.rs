@@ -201,7 +201,9 @@ impl Fetcher {
         let cache = self.settings.cache.as_ref().ok_or_else(missing)?;
         let remembered = cache.recall(&key(reference));
         let digest = ask.digest.clone().or_else(|| remembered.as_ref().map(|found| found.digest.clone())).ok_or_else(missing)?;
-        let bytes = cache.archive(&digest).ok_or_else(missing)?;
+        let held = cache.holds(&digest);
+        let damaged = || FetchError::Damaged { reference: reference.to_string(), digest: digest.clone() };
+        let bytes = cache.archive(&digest).ok_or_else(|| if held { damaged() } else { missing() })?;
         let remembered = remembered.filter(|found| found.digest == digest);
         let origin = remembered.as_ref().map_or_else(|| "the cache".to_owned(), |found| found.origin.clone());
         let vouched = remembered.as_ref().and_then(|found| found.vouched.as_deref()).map(vouchers);

@@ -59,6 +59,11 @@ async fn offline_is_what_was_fetched_before() {
     let offline = Fetcher::new(cached(folder.path(), true));
     offline.fetch_asking(&site.chart("beacon", Some("1.0.0+other.name")), &by_digest).await.unwrap_err();
     offline.fetch_asking(&site.chart("beacon", None), &by_digest).await.unwrap();
+    let copy = folder.path().join(format!("archives/{}.tgz", digest_hex(&archive)));
+    std::fs::write(copy, "something else").unwrap();
+    let text = refusal(cached(folder.path(), true), &reference).await;
+    assert!(text.contains("is damaged and was removed") && text.contains("without --offline"), "{text}");
+    assert!(refusal(cached(folder.path(), true), &reference).await.contains("is not in the cache"));
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn an_archive_without_end_is_cut_off() {
 #[tokio::test]
 async fn an_index_sends_nobody_inside() {
     for (url, said) in [
-        ("http://169.254.169.254/latest/a.tgz", "plain http"),
+        ("http://169.254.169.254/latest/a.tgz", "where http://127.0.0.1"),
         ("https://169.254.169.254/latest/a.tgz", "is at 169.254.169.254, where"),
         ("https://[fe80::1]/a.tgz", "is at fe80::1, where"),
         ("https://0.0.0.0/a.tgz", "is at 0.0.0.0, where"),
@@ -59,6 +59,8 @@ async fn an_index_sends_nobody_inside() {
         let site = Site::of(BTreeMap::from([("/index.yaml", index_of(&[("1.0.0", &format!("'{url}'"), "")]))])).await;
         let text = refusal(settings(), &site.chart("beacon", None)).await;
         assert!(text.contains(said), "{url}: {text}");
+        assert!(!url.contains("169.254") || text.contains("asked on nobody's word"), "{url}: {text}");
+        assert!(!text.contains("login page"), "{url}: {text}");
     }
 }
 

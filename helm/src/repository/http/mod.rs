@@ -227,14 +227,15 @@ impl<'s> Session<'s> {
     fn allowed(&self, url: &Url, access: Option<&Access>) -> Result<Origin, FetchError> {
         let plain = |elsewhere| FetchError::PlainHttp { url: shown(url), elsewhere };
         let origin = Origin::of(url).ok_or_else(|| plain(false))?;
-        let said = access.is_some_and(|access| access.plain_http);
-        if origin.is_plain() && !origin.is_loopback() && !said {
-            return Err(plain(origin != self.named));
-        }
+        // First, because no configuration makes it right.
         if let Some(address) = origin.address().filter(|_| origin != self.named)
             && Depth::of(address) > self.clients.depth()
         {
             return Err(FetchError::Inside { url: shown(url), address: address.to_string(), named: self.named.to_string() });
+        }
+        let said = access.is_some_and(|access| access.plain_http);
+        if origin.is_plain() && !origin.is_loopback() && !said {
+            return Err(plain(origin != self.named));
         }
         Ok(origin)
     }
