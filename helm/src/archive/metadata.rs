@@ -98,6 +98,9 @@ pub(crate) fn valid_chart_name(name: &str) -> bool {
     name.len() <= MAX_NAME && !name.is_empty() && !name.starts_with('-') && name.chars().all(inner)
 }
 
+/// Characters of a version: a tag of a registry holds no more, and `NAME-VERSION.tgz` stays a file name.
+const MAX_VERSION: usize = 128;
+
 impl ChartMetadata {
     /// The version parsed; a leading `v` (cert-manager and others write it) is left aside.
     ///
@@ -135,6 +138,10 @@ impl ChartMetadata {
         }
         if !valid_chart_name(&self.name) {
             return Err(ArchiveError::BadName { path: path(), name: self.name.clone() });
+        }
+        if self.version.len() > MAX_VERSION {
+            let reason = format!("it has {} characters, more than the {MAX_VERSION} of a registry's tag", self.version.len());
+            return Err(ArchiveError::BadVersion { path: path(), version: self.version.chars().take(40).collect(), reason });
         }
         if let Err(error) = self.semver() {
             return Err(ArchiveError::BadVersion { path: path(), version: self.version.clone(), reason: error.to_string() });

@@ -259,6 +259,8 @@ fn metadata() -> Vec<Case> {
     let also = |line: &str| Tar::of(&format!("{CHART_YAML}{line}\n"));
     let deep = "[".repeat(20_000);
     table! {
+        "a version of 128 characters", Tar::of(&format!("name: beacon\nversion: 1.0.0-{}\n", "a".repeat(122))) => "read";
+        "a version of 129 characters", Tar::of(&format!("name: beacon\nversion: 1.0.0-{}\n", "a".repeat(123))) => "BadVersion";
         "a folder of another name", name("other") => "NameMismatch";
         "the name ..", name("..") => "BadName";
         "the name .", name(".") => "BadName";
