@@ -6,6 +6,7 @@ use crate::coordinator::{Coordinator, CoordinatorError, Refused, open_blob, put_
 use groundswell_core::assignment::ChartRef;
 use groundswell_core::id::Digest;
 use groundswell_helm::archive::ChartArchive;
+use groundswell_helm::installable::installable;
 
 /// Names in a chart's record; more are counted, not named.
 const MAX_NAMES: usize = 200;
@@ -17,11 +18,12 @@ impl Coordinator {
     /// Checks an archive by the rules and keeps it. The same bytes again change nothing.
     ///
     /// # Errors
-    /// The first rule that the archive breaks, or no room.
+    /// The first rule that the archive breaks, why helm could never install it, or no room.
     pub async fn push_chart(&self, bytes: Vec<u8>, by: &str) -> Result<(Digest, ChartRecord), CoordinatorError> {
         let blobs = self.blobs().clone();
         let (digest, archive) = Self::blocking(move || {
             let archive = ChartArchive::read(&bytes).map_err(|error| bad_archive(&error.to_string()))?;
+            installable(&archive).map_err(|error| not_installable(&error.to_string()))?;
             let digest = put_blob(&blobs, &bytes)?;
             Ok::<_, CoordinatorError>((digest, archive))
         })
@@ -47,6 +49,10 @@ impl Coordinator {
         })
         .await?
     }
+}
+
+fn not_installable(why: &str) -> Refused {
+    Refused::invalid("GS-ARCHIVE", "helm could install this chart in no cluster", why).next("mend it until helm template <chart> takes it")
 }
 
 fn bad_archive(why: &str) -> Refused {

@@ -5,7 +5,7 @@ use crate::coordinator::Refused;
 use groundswell_core::id::{ClusterName, Digest, ReleaseName};
 use groundswell_helm::archive::{ChartArchive, ChartMetadata, Files, Subchart};
 use groundswell_helm::schema::{SchemaError, validate};
-use groundswell_helm::values::{Layer, merge, parse_values};
+use groundswell_helm::values::{Layer, chart_values, merge, parse_values};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -73,8 +73,8 @@ fn coalesced(files: &Files, metadata: &ChartMetadata, subcharts: &[Subchart]) ->
         }
         below.extend(keys.into_iter().map(|key| (key.to_owned(), values.clone())));
     }
-    let text = files.get("values.yaml").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-    let own = parsed(text.trim_start_matches('\u{feff}'));
+    let own = files.get("values.yaml").and_then(|bytes| chart_values("values.yaml", bytes).ok()).unwrap_or_default();
+    let own = Value::Object(own.values);
     let layers = [Layer { name: "subcharts".into(), value: Value::Object(below) }, Layer { name: "values.yaml".into(), value: own }];
     match merge(&layers).value {
         Value::Object(map) => map,

@@ -78,6 +78,28 @@ async fn an_archive_that_breaks_a_rule_is_refused() {
 }
 
 #[tokio::test]
+async fn a_chart_that_helm_can_install_nowhere_is_refused() {
+    let world = World::new().await;
+    let pushed = async |kind: &str, values: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let chart = format!("apiVersion: v2\nname: beacon\nversion: 1.0.0\ntype: {kind}\n");
+        std::fs::write(folder.path().join("Chart.yaml"), chart).unwrap();
+        std::fs::write(folder.path().join("values.yaml"), values).unwrap();
+        let bytes = groundswell_helm::pack::pack(folder.path()).unwrap().bytes;
+        world.coordinator.push_chart(bytes, "alice").await
+    };
+    for (kind, values, why) in [
+        ("application", "[a]\n", "helm cannot load values.yaml:1:1: values are a map of keys"),
+        ("application", "a: [\n", "helm cannot load values.yaml:"),
+        ("library", "", "is a library chart"),
+    ] {
+        let Err(CoordinatorError::Refused(found)) = pushed(kind, values).await else { panic!("{values:?} was taken") };
+        assert!(found.error.code == "GS-ARCHIVE" && found.error.why.contains(why), "{:?}", found.error);
+    }
+    pushed("application", "a: 1\n---\nb: 2\n").await.unwrap();
+}
+
+#[tokio::test]
 async fn the_same_document_makes_no_second_rollout() {
     let world = World::new().await;
     world.fleet().await;
