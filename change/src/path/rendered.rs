@@ -244,4 +244,29 @@ rules:
         changed.old.crds = changed.new.crds.clone();
         assert_eq!(found(&changed), []);
     }
+
+    #[test]
+    fn a_rule_is_not_refuted_by_an_object_that_is_refused() {
+        let mut invalid = deployment("x-agent", "a");
+        invalid.value["spec"]["selector"]["matchLabels"]["app"] = json!("b");
+        let seen = found(&input(vec![deployment("x-agent", "a")], vec![invalid], ""));
+        assert!(matches!(&seen[..], [Seen::Blocks(claim)] if claim.code == "invalid-selector"), "{seen:#?}");
+    }
+
+    #[test]
+    fn what_a_new_crd_refuses_is_a_blocker_and_no_step() {
+        let crd = |kind: &str| {
+            let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {"b": {"type": kind}}}}});
+            let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
+            let spec = json!({"group": "x.io", "scope": "Namespaced", "names": {"kind": "Foo", "plural": "foos"}, "versions": [version]});
+            let value = json!({"kind": "CustomResourceDefinition", "metadata": {"name": "foos.x.io"}, "spec": spec});
+            Rendered { source: "crds/foo.yaml".to_owned(), value }
+        };
+        let foo = json!({"apiVersion": "x.io/v1", "kind": "Foo", "metadata": {"name": "f"}, "spec": {"b": "text"}});
+        let mut refused = input(Vec::new(), vec![Rendered { source: String::new(), value: foo }], "");
+        (refused.old.crds, refused.new.crds) = (vec![crd("string")], vec![crd("integer")]);
+        let seen = found(&refused);
+        assert!(seen.iter().any(|seen| matches!(seen, Seen::Blocks(claim) if claim.code == "crd-field-used")), "{seen:#?}");
+        assert!(!seen.iter().any(|seen| matches!(seen, Seen::CrdFieldRemoved { .. })), "{seen:#?}");
+    }
 }
