@@ -9,6 +9,7 @@ mod defaults;
 mod drawn;
 mod effect;
 mod error;
+mod legacy;
 mod manifest;
 mod names;
 mod overrides;
@@ -182,6 +183,7 @@ impl Preview {
         let references = limit.map(|_| (reference(&was), reference(&will)));
         let versions = (was.kube_version(target), will.kube_version(target));
         let mut previewed = previewed(was, will, target, documents);
+        previewed.input.not_checked.extend(legacy::passed_over(old.archive, new.archive));
         names::tried(&renderer, documents, &mut previewed).await;
         let (Some(limit), Some((was, will))) = (limit, references) else { return Ok(previewed) };
         let (old_side, new_side) = (&previewed.input.old, &previewed.input.new);

@@ -42,7 +42,7 @@ pub enum HelmError {
         source: std::io::Error,
     },
     /// Helm said no.
-    #[error("helm {verb} of {release:?} failed with code {code}: {stderr_tail}")]
+    #[error("helm {verb}{} failed with code {code}{}", of(.release), said(.stderr_tail))]
     Failed {
         /// The helm command.
         verb: &'static str,
@@ -60,7 +60,7 @@ pub enum HelmError {
         release: String,
     },
     /// The deadline passed and helm was ended.
-    #[error("helm {verb} of {release:?} did not end within {deadline:?} and was ended")]
+    #[error("helm {verb}{} did not end within {deadline:?} and was ended", of(.release))]
     TimedOut {
         /// The helm command.
         verb: &'static str,
@@ -72,7 +72,7 @@ pub enum HelmError {
         stderr_tail: String,
     },
     /// We were asked to stop and helm was ended.
-    #[error("helm {verb} of {release:?} was stopped on request")]
+    #[error("helm {verb}{} was stopped on request", of(.release))]
     Stopped {
         /// The helm command.
         verb: &'static str,
@@ -108,4 +108,27 @@ pub enum HelmError {
     /// A helm that we do not work with.
     #[error(transparent)]
     Unsupported(#[from] crate::capability::Unsupported),
+}
+
+/// What the call was about; `helm version` is about no release.
+fn of(release: &str) -> String {
+    if release.is_empty() { String::new() } else { format!(" of {release:?}") }
+}
+
+fn said(stderr: &str) -> String {
+    if stderr.trim().is_empty() { " and said nothing".to_owned() } else { format!(": {stderr}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_call_was_about() {
+        let failed = |verb, release: &str, stderr: &str| {
+            HelmError::Failed { verb, release: release.to_owned(), code: 1, stderr_tail: stderr.to_owned() }.to_string()
+        };
+        assert_eq!(failed("upgrade", "beacon", "no"), "helm upgrade of \"beacon\" failed with code 1: no");
+        assert_eq!(failed("version", "", ""), "helm version failed with code 1 and said nothing");
+    }
 }

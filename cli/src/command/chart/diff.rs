@@ -89,7 +89,8 @@ it is fetched when the name begins with oci://, http:// or https://, is REPO/NAM
 by name:version or digest.
 Only then, and with --cluster, is a server asked. The charts are rendered by the real helm.
 
-Exit code: 0 nothing of substance, 3 changes, 9 blocked, 1 error, 2 usage.";
+Exit code: 0 nothing of substance, 3 changes, 9 blocked, 1 error, 2 usage; 4 the server's token is missing, wrong or not enough,
+130 stopped.";
 
 fn section_help() -> String {
     format!("Only this section, in full; may be given several times: {}", section_names())
@@ -146,7 +147,24 @@ pub(crate) async fn run(args: &DiffArgs, flags: &Flags, out: &mut Output) -> Res
     // The folder with the values goes as this is dropped.
     let home = tempfile::tempdir().map_err(|error| Failure::error("cannot make a folder for helm", error, ""))?;
     let helm = Helm { binary, stub: None, home: home.path().to_owned(), cluster: Cluster::None };
-    stop.or(compare(args, &question, helm, out)).await.unwrap_or_else(Ok)
+    match stop.or(compare(args, &question, helm, out)).await {
+        Ok(done) => done,
+        Err(exit) => {
+            // Below the line of progress, where there is one. Nobody may be there to read it any more.
+            let below = if std::io::stderr().is_terminal() { "\n" } else { "" };
+            let _ = out.note(&format!("{below}{}", stopped(args, &question.documents)));
+            Ok(exit)
+        }
+    }
+}
+
+/// What is said to whoever ends the command before it has an answer.
+fn stopped(args: &DiffArgs, documents: &Documents) -> &'static str {
+    if args.no_overrides || documents.is_empty() {
+        "stopped: nothing was compared"
+    } else {
+        "stopped: nothing was compared; what was found about your values is kept, and the next run goes on from there"
+    }
 }
 
 async fn compare(args: &DiffArgs, question: &Question, helm: Helm, out: &mut Output) -> Result<Exit> {
