@@ -173,6 +173,15 @@ fn no_upgrade_of_the_cluster_takes_a_vendors_suffix_away() {
 }
 
 #[test]
+fn a_key_does_not_move_along_with_another_rules_key() {
+    let rename = |id: &str, from: &str| format!("- {{id: {id}, source: s, before: [renameValue: {{from: {from}, to: new.{id}}}]}}\n");
+    let rules = set(&[rename("outer", "a.b"), rename("other", "a.bc"), rename("inner", "a.b.c.d")].concat());
+    let route = solve(&rules, &question("beacon", "1.0.0", "2.0.0", None)).unwrap();
+    let order: Vec<&str> = route.hops[0].before.iter().map(|chore| chore.why[0].rule.as_str()).collect();
+    assert_eq!(order, ["inner", "outer", "other"]);
+}
+
+#[test]
 fn what_is_skipped_is_no_stop_and_is_named() {
     let rules = set("- {id: stop, from: <3, to: '>=3', mustStopAt: 2.x, source: s}\n- {id: sk, skip: 2.5.0, source: s}\n");
     let route = solve(&rules, &question("beacon", "1.0.0", "3.0.0", None)).unwrap();
