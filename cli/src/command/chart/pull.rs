@@ -34,7 +34,7 @@ pub(crate) struct PullArgs {
     /// Carry this file or folder of yours over into the new folder (repeatable)
     #[arg(long, value_name = "PATH", requires = "untar", conflicts_with = "destination")]
     keep: Vec<String>,
-    /// Give up what was put or edited in the folder by hand
+    /// Give up what was put or edited in the folder by hand, and another chart that is there
     #[arg(long, requires = "untar", conflicts_with = "destination")]
     discard_local: bool,
     #[command(flatten)]
@@ -106,6 +106,10 @@ async fn run_in(args: &PullArgs, env: impl Fn(&str) -> Option<String>, out: &mut
     };
     if args.untar.is_some() && pulled.archive.files.keys().any(|path| is_record(path)) {
         pulled.notes.push(format!("the archive brings a {RECORD} of an earlier pull: it was left out, and one of this pull is there"));
+    }
+    if let Landed::Folder(replaced) = &landed {
+        pulled.notes.extend(untar::remarks(replaced, &pulled.archive));
+        pulled.notes.extend(untar::hidden(&pulled.archive));
     }
     for note in &pulled.notes {
         out.note(&format!("note: {}", clean(note)))?;

@@ -39,11 +39,18 @@ fn pull(home: &Path, words: &[&str]) -> (Exit, String, String) {
 
 /// A chart's archive in a folder.
 fn archive(home: &Path, version: &str, values: &str) -> String {
-    let folder = home.join(format!("made-{version}"));
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("Chart.yaml"), format!("apiVersion: v2\nname: beacon\nversion: {version}\nappVersion: '7'\n")).unwrap();
-    std::fs::write(folder.join("values.yaml"), values).unwrap();
-    let path = home.join(format!("from-{version}.tgz"));
+    let chart = format!("apiVersion: v2\nname: beacon\nversion: {version}\nappVersion: '7'\n");
+    archive_of(home, version, &[("Chart.yaml", chart.as_bytes()), ("values.yaml", values.as_bytes())])
+}
+
+fn archive_of(home: &Path, name: &str, files: &[(&str, &[u8])]) -> String {
+    let folder = home.join(format!("made-{name}"));
+    for (path, data) in files {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, data).unwrap();
+    }
+    let path = home.join(format!("from-{name}.tgz"));
     std::fs::write(&path, pack::pack(&folder).unwrap().bytes).unwrap();
     path.display().to_string()
 }
@@ -131,6 +138,72 @@ fn a_folder_is_replaced_and_what_is_yours_stops_it() {
     assert!(exit == Exit::Usage && stderr.contains("nothing of that name"), "{stderr}");
     let (exit, _, stderr) = pull(home.path(), &[&two, "--untar", &home.path().join("made-1.0.0/values.yaml").display().to_string()]);
     assert!(exit == Exit::Error && stderr.contains("it is a file"), "{stderr}");
+}
+
+#[test]
+fn another_chart_needs_a_word() {
+    let home = tempfile::tempdir().unwrap();
+    let (one, other) =
+        (archive(home.path(), "1.0.0", "a: 1\n"), archive_of(home.path(), "x", &[("Chart.yaml", b"name: other\nversion: 2.0.0\n")]));
+    let folder = home.path().join("beacon");
+    let path = folder.display().to_string();
+    assert_eq!(pull(home.path(), &[&one, "--untar", &path]).0, Exit::Ok);
+    let (exit, stdout, stderr) = pull(home.path(), &[&other, "--untar", &path]);
+    assert_eq!((exit, stdout.as_str()), (Exit::Conflict, ""));
+    assert!(
+        stderr.contains("HOME/beacon holds the chart beacon, and other 2.0.0 is another") && stderr.contains("--discard-local"),
+        "{stderr}"
+    );
+    assert!(folder.join("values.yaml").exists());
+    let (exit, stdout, stderr) = pull(home.path(), &[&other, "--untar", &path, "--discard-local"]);
+    assert!(exit == Exit::Ok && stdout.contains("in place of beacon 1.0.0"), "{stdout} {stderr}");
+    // A folder that helm unpacked has no record, and its Chart.yaml says what it is.
+    std::fs::remove_file(folder.join(RECORD)).unwrap();
+    assert_eq!(pull(home.path(), &[&one, "--untar", &path]).0, Exit::Conflict);
+}
+
+#[test]
+fn what_is_kept_of_the_old_version_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let chart = |version: &str| format!("apiVersion: v2\nname: beacon\nversion: {version}\n");
+    let sub = b"apiVersion: v2\nname: sub\nversion: 9.0.0\n";
+    let packed = std::fs::read(archive_of(home.path(), "sub", &[("Chart.yaml", sub)])).unwrap();
+    let one = archive_of(
+        home.path(),
+        "1",
+        &[("Chart.yaml", chart("1.0.0").as_bytes()), ("templates/cm.yaml", b"old"), ("templates/b.yaml", b"b")],
+    );
+    let new: [(&str, &[u8]); 4] = [
+        ("Chart.yaml", chart("2.0.0").leak().as_bytes()),
+        ("templates/cm.yaml", b"new"),
+        ("charts/sub-9.0.0.tgz", &packed),
+        (".envrc", b"touch run"),
+    ];
+    let two = archive_of(home.path(), "2", &new);
+    let folder = home.path().join("beacon");
+    let path = folder.display().to_string();
+    assert_eq!(pull(home.path(), &[&one, "--untar", &path]).0, Exit::Ok);
+    for file in ["templates/mine.yaml", "charts/sub/Chart.yaml"] {
+        std::fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+        std::fs::write(folder.join(file), "name: sub\nversion: 1.0.0\n").unwrap();
+    }
+    let keep = ["--keep", "templates", "--keep", "Chart.yaml", "--keep", "charts/sub"];
+    let (exit, stdout, stderr) = pull(home.path(), &[&[two.as_str(), "--untar", &path], &keep[..]].concat());
+    assert_eq!(exit, Exit::Ok, "{stderr}");
+    for said in [
+        "kept        templates/cm.yaml (of the old version, unedited: the new chart's own is not there)\n",
+        "kept        templates/b.yaml (of the old version, unedited: the new chart has none)\n",
+        "kept        templates/mine.yaml\n",
+    ] {
+        assert!(stdout.contains(said), "{said}: {stdout}");
+    }
+    for said in [
+        "note: the Chart.yaml in the folder was kept: it says what it said before, and not beacon 2.0.0\n",
+        "note: charts/sub was kept, and the new chart has charts/sub-9.0.0.tgz: helm takes both for sub; remove one\n",
+        "note: the chart brings hidden files, which shells, editors and other tools may run: .envrc\n",
+    ] {
+        assert!(stderr.contains(said), "{said}: {stderr}");
+    }
 }
 
 /// Helm's own `helm package` packs the record of the folder.

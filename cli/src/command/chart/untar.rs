@@ -4,10 +4,13 @@ use super::fetch::Fetching;
 use crate::error::{Failure, Result, chain};
 use crate::exit::Exit;
 use crate::output::{Output, clean};
+use groundswell_helm::archive::ChartArchive;
 use groundswell_helm::repository::Pulled;
-use groundswell_helm::repository::folder::{FolderError, Group, Local, Locked, Place, Record, Standing, grouped, local_changes, plan};
+use groundswell_helm::repository::folder::{
+    FolderError, Group, Local, Locked, Place, Record, Standing, grouped, is_record, local_changes, plan,
+};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// How many lines of a listing are for people; `-o json` has all of them.
@@ -32,6 +35,8 @@ pub(crate) struct Replaced {
     pub(crate) kept: Vec<String>,
     /// Of those, what the new chart has too: its own is not there.
     pub(crate) shadowed: Vec<String>,
+    /// Of those carried over, files of the version before that nobody edited and that the new chart has otherwise or not at all.
+    pub(crate) unedited: Vec<String>,
     /// Files that were deleted by hand and stay away.
     pub(crate) kept_away: Vec<String>,
     /// Files of the new chart that are not there, because the folder around them was carried over as a whole.
@@ -51,7 +56,12 @@ impl Replaced {
             text.push_str(&format!("{:<11} {}\n", "in place of", clean(replaced)));
         }
         for path in self.kept.iter().take(LISTED) {
-            let note = if self.shadowed.contains(path) { " (the new chart has one too: yours is there)" } else { "" };
+            let note = match (self.unedited.contains(path), self.shadowed.contains(path)) {
+                (true, true) => " (of the old version, unedited: the new chart's own is not there)",
+                (true, false) => " (of the old version, unedited: the new chart has none)",
+                (false, true) => " (the new chart has one too: yours is there)",
+                (false, false) => "",
+            };
             text.push_str(&format!("{:<11} {}{note}\n", "kept", clean(path)));
         }
         text.push_str(&rest(self.kept.len(), "kept"));
@@ -102,8 +112,11 @@ pub(crate) async fn replace(wish: &Wish<'_>, pulled: &Pulled, fetching: &Fetchin
         )))?;
     }
     let standing = locked.look().map_err(|error| failure(&error))?;
-    let baseline = baseline(&standing, fetching, out).await?;
     let archive = &pulled.archive;
+    if let Some(there) = named(&standing).filter(|there| *there != archive.metadata.name && !wish.discard) {
+        return Err(another(wish.folder, there, archive));
+    }
+    let baseline = baseline(&standing, fetching, out).await?;
     let changes = match &standing {
         Standing::Empty => Vec::new(),
         Standing::Chart { tree, .. } => local_changes(tree, baseline.as_ref(), &archive.files),
@@ -127,6 +140,7 @@ pub(crate) async fn replace(wish: &Wish<'_>, pulled: &Pulled, fetching: &Fetchin
         replaced: before(&standing),
         kept: plan.carried.into_iter().chain(plan.folders.iter().map(|path| format!("{path}/"))).collect(),
         shadowed: plan.shadowed.into_iter().collect(),
+        unedited: plan.unedited.into_iter().collect(),
         kept_away: plan.absent.into_iter().collect(),
         left_out: plan.left_out.into_iter().collect(),
         discarded: lost,
@@ -154,6 +168,60 @@ fn before(standing: &Standing) -> Option<String> {
     let Standing::Chart { record, chart, .. } = standing else { return None };
     let recorded = record.as_ref().map(|record| format!("{} {}", record.name, record.version));
     recorded.or_else(|| chart.as_ref().map(|(name, version)| format!("{name} {version}")))
+}
+
+/// The name of the chart that is there.
+fn named(standing: &Standing) -> Option<&str> {
+    let Standing::Chart { record, chart, .. } = standing else { return None };
+    record.as_ref().map(|record| record.name.as_str()).or(chart.as_ref().map(|(name, _)| name.as_str()))
+}
+
+/// A name is mistyped more often than a chart replaced by another.
+fn another(folder: &Path, there: &str, archive: &ChartArchive) -> Failure {
+    let (name, version) = (&archive.metadata.name, &archive.metadata.version);
+    let what = format!("{} holds the chart {}, and {name} {version} is another; nothing was changed", folder.display(), clean(there));
+    let next = format!("name the folder of {name}; --discard-local puts it in the place of {}", clean(there));
+    Failure::new(Exit::Conflict, what, "", next)
+}
+
+/// What the operator should know of a folder that is partly theirs.
+pub(crate) fn remarks(replaced: &Replaced, archive: &ChartArchive) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if replaced.shadowed.iter().any(|path| path == "Chart.yaml") {
+        let (name, version) = (&archive.metadata.name, &archive.metadata.version);
+        remarks.push(format!("the Chart.yaml in the folder was kept: it says what it said before, and not {name} {version}"));
+    }
+    let kept: BTreeSet<&str> =
+        replaced.kept.iter().filter_map(|path| path.strip_prefix("charts/")?.split('/').next()).filter(|name| !name.is_empty()).collect();
+    for name in kept {
+        let of_same_name = |path: &str, chart: &str| path != name && (chart == name || is_archive_of(name, chart));
+        let subcharts = archive.subcharts.iter().filter_map(|sub| Some((sub.path.strip_prefix("charts/")?, sub.metadata.name.as_str())));
+        // What lies in a folder that was carried over as a whole is not there.
+        let there = |path: &str| !replaced.left_out.iter().chain(&replaced.kept_away).any(|out| out.starts_with(&format!("charts/{path}")));
+        for (path, chart) in subcharts.filter(|(path, chart)| of_same_name(path, chart) && there(path)) {
+            remarks.push(format!("charts/{name} was kept, and the new chart has charts/{path}: helm takes both for {chart}; remove one"));
+        }
+    }
+    remarks
+}
+
+/// `NAME-1.2.3.tgz`, as helm names what it packs.
+fn is_archive_of(file: &str, chart: &str) -> bool {
+    file.strip_prefix(chart)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|rest| rest.ends_with(".tgz") && rest.trim_start_matches('v').starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// Files that begin with a dot are not seen, and some are run: `.envrc` by a shell that is allowed to, tasks by an editor.
+pub(crate) fn hidden(archive: &ChartArchive) -> Option<String> {
+    /// What charts usually have and what nothing runs.
+    const USUAL: [&str; 4] = [".helmignore", ".gitignore", ".gitkeep", ".editorconfig"];
+    let hidden_part = |path: &str| path.split('/').find(|part| part.starts_with('.')).map(str::to_owned);
+    let unusual = |path: &&String| hidden_part(path).is_some_and(|part| !USUAL.contains(&part.as_str())) && !is_record(path);
+    let found: Vec<String> = archive.files.keys().filter(unusual).map(|path| clean(path)).collect();
+    let more = if found.len() > 10 { format!(" and {} more", found.len() - 10) } else { String::new() };
+    let named = found.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!found.is_empty()).then(|| format!("the chart brings hidden files, which shells, editors and other tools may run: {named}{more}"))
 }
 
 fn conflict(folder: &Path, lost: &[Group], known: bool) -> Failure {

@@ -77,3 +77,23 @@ fn an_empty_folder_in_the_last_moment_is_put_back() {
     let error = locked.replace(&new.files, &Record::of(&new, "x"), &Plan::default(), &standing).unwrap_err();
     assert!(error.is_conflict() && folder.join("late").is_dir(), "{error}");
 }
+
+/// `--keep templates` for one file in it keeps the others of the old version, too.
+#[test]
+fn what_is_kept_and_nobodys_is_told_from_what_is_yours() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("beacon");
+    let old =
+        [("templates/cm.yaml", "old\n"), ("templates/same.yaml", "s\n"), ("templates/gone.yaml", "g\n"), ("templates/edited.yaml", "e\n")];
+    let new = [("templates/cm.yaml", "new\n"), ("templates/same.yaml", "s\n"), ("templates/edited.yaml", "new\n")];
+    pull(&folder, &archive("1.0.0", &old), &[], false).unwrap();
+    write(&folder, "templates/mine.yaml", "m\n");
+    write(&folder, "templates/edited.yaml", "mine\n");
+    let Standing::Chart { tree, record: Some(record), .. } = Place::of(&folder).unwrap().lock().unwrap().look().unwrap() else { panic!() };
+    let new = archive("2.0.0", &new);
+    let changes = local_changes(&tree, Some(&record.files), &new.files);
+    let plan = plan(&tree, &changes, &["templates".to_owned(), "Chart.yaml".to_owned()], &new.files).unwrap();
+    let of = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
+    assert_eq!(of(&plan.shadowed), ["Chart.yaml", "templates/cm.yaml", "templates/edited.yaml"]);
+    assert_eq!(of(&plan.unedited), ["Chart.yaml", "templates/cm.yaml", "templates/gone.yaml"]);
+}
