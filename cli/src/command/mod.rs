@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn what_blocks_does_not_hold_the_end() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let (held, release) = mpsc::channel::<()>();
+        let (held, release) = mpsc::sync_channel::<()>(1);
         let begun = Instant::now();
         let work = async {
             // It ends when `held` is dropped, below; with a runtime that waits for it, after half a minute.

@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn work_that_never_lets_go_is_ended_from_outside() {
-        let (ended, end) = mpsc::channel();
+        let (ended, end) = mpsc::sync_channel(1);
         let going = Arc::new(());
         let asked = || Ok(std::future::ready(()));
         watch(Arc::downgrade(&going), Duration::ZERO, asked, move || ended.send(()).unwrap()).unwrap();
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn work_that_has_let_go_is_not() {
-        let (ended, end) = mpsc::channel::<()>();
+        let (ended, end) = mpsc::sync_channel::<()>(1);
         watch(Weak::new(), Duration::ZERO, || Ok(std::future::ready(())), move || ended.send(()).unwrap()).unwrap();
         // The thread goes without a word, and with it its end of the channel.
         assert_eq!(end.recv_timeout(Duration::from_secs(30)), Err(mpsc::RecvTimeoutError::Disconnected));
