@@ -1,11 +1,11 @@
 //! Services: their ports by number and name, and where they lead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::super::Context;
-use super::super::read::{Seen, and, claim, entries, list, plain, text};
+use super::super::read::{Seen, and, claim, entries, list, plain, text, texts};
 use super::new_of;
 use crate::summary::{Item, Weight};
 
@@ -135,10 +135,9 @@ fn whole(old: &Value, seen: Seen<'_>) -> Vec<Item> {
             push("service-policy", Weight::Know, format!("its {said} goes from {was} to {is}"));
         }
     }
-    let (was, is) = (
-        old.get("spec").and_then(|spec| spec.get("loadBalancerSourceRanges")),
-        new.get("spec").and_then(|spec| spec.get("loadBalancerSourceRanges")),
-    );
+    // Their order says nothing.
+    let sources = |value| texts(value, &["spec", "loadBalancerSourceRanges"]).collect::<BTreeSet<&str>>();
+    let (was, is) = (sources(old), sources(new));
     if was != is {
         push("service-sources", Weight::Look, "other addresses may reach its load balancer (loadBalancerSourceRanges)".to_owned());
     }

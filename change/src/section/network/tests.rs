@@ -147,3 +147,13 @@ fn ports_of_nodes() {
     };
     insta::assert_snapshot!(says(super::items, &set("containers: [{name: c, ports: [{containerPort: 9100}]}]"), &set("hostNetwork: true, containers: [{name: c, ports: [{containerPort: 9100}]}]")), @"look host-port DaemonSet/ns/d: now takes port 9100 of its node");
 }
+
+#[test]
+fn addresses_in_another_order_are_the_same() {
+    let change = |old: &str, new: &str| {
+        let spec = |ranges: &str| service(&format!("type: LoadBalancer, loadBalancerSourceRanges: [{ranges}]"));
+        says(super::items, &spec(old), &spec(new))
+    };
+    assert_eq!(change("10.0.0.0/8, 11.0.0.0/8", "11.0.0.0/8, 10.0.0.0/8"), "");
+    assert!(change("10.0.0.0/8", "10.0.0.0/8, 11.0.0.0/8").starts_with("look service-sources"));
+}

@@ -99,6 +99,22 @@ fn webhooks() {
 }
 
 #[test]
+fn a_webhook_in_another_order_is_the_same() {
+    let hook = |selectors: &str, timeout: u8| {
+        format!(
+            "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {{name: w}}\nwebhooks: [{{name: x.y, timeoutSeconds: {timeout}, namespaceSelector: {{matchExpressions: [{selectors}]}}}}]"
+        )
+    };
+    let (one, other) = ("{key: a, operator: NotIn, values: [p, q]}", "{key: b, operator: Exists}");
+    let turned = format!("{other}, {}", one.replace("p, q", "q, p"));
+    let ordered = format!("{one}, {other}");
+    assert_eq!(says(super::items, &hook(&ordered, 5), &hook(&turned, 5)), "");
+    let said = says(super::items, &hook(&ordered, 5), &hook(&turned, 6));
+    assert!(said.starts_with("look webhook-timeout") && said.lines().count() == 1, "{said}");
+    assert!(says(super::items, &hook(&ordered, 5), &hook(one, 5)).starts_with("look webhook-scope"));
+}
+
+#[test]
 fn the_whole_cluster_given_away_asks_for_a_decision() {
     let binding = |subject: &str, role: &str| {
         format!(

@@ -14,7 +14,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items = Vec::new();
     // The chart of the Prometheus operator makes its webhooks as plain objects and patches them by a hook; others make them as hooks.
     for comparison in [context.objects, context.hooks] {
-        for pair in comparison.pairs.iter().filter(|pair| KINDS.contains(&pair.object.kind.as_str())) {
+        for pair in comparison.pairs.iter().filter(|pair| pair.changed() && KINDS.contains(&pair.object.kind.as_str())) {
             items.extend(changed(&pair.old.value, Seen { object: &pair.object, rendered: pair.new }));
         }
         for one in &comparison.added {
@@ -66,21 +66,34 @@ fn webhooks(configuration: &Value) -> BTreeMap<String, Webhook> {
     let mut hooks = BTreeMap::new();
     for (n, hook) in list(configuration, &["webhooks"]).iter().enumerate() {
         let rules: Vec<String> = list(hook, &["rules"]).iter().map(rule).collect();
-        let some =
-            |key: &str| hook.get(key).filter(|value| value.as_object().is_none_or(|map| !map.is_empty())).cloned().unwrap_or(Value::Null);
         hooks.insert(
             text(hook, &["name"]).map_or_else(|| n.to_string(), str::to_owned),
             Webhook {
                 policy: text(hook, &["failurePolicy"]).unwrap_or(if beta { "Ignore" } else { "Fail" }).to_owned(),
                 rules: and(&rules),
-                namespaces: some("namespaceSelector"),
-                objects: some("objectSelector"),
+                namespaces: selector(hook, "namespaceSelector"),
+                objects: selector(hook, "objectSelector"),
                 service: service(hook),
                 timeout: hook.get("timeoutSeconds").and_then(Value::as_i64).unwrap_or(if beta { 30 } else { 10 }),
             },
         );
     }
     hooks
+}
+
+/// Which objects it is asked about, in one order; nothing where that is all of them.
+fn selector(hook: &Value, key: &str) -> Value {
+    let mut selector = hook.get(key).filter(|value| value.as_object().is_none_or(|map| !map.is_empty())).cloned().unwrap_or(Value::Null);
+    let sort = |list: &mut Vec<Value>| list.sort_by_cached_key(Value::to_string);
+    if let Some(expressions) = selector.get_mut("matchExpressions").and_then(Value::as_array_mut) {
+        for expression in expressions.iter_mut() {
+            if let Some(values) = expression.get_mut("values").and_then(Value::as_array_mut) {
+                sort(values);
+            }
+        }
+        sort(expressions);
+    }
+    selector
 }
 
 /// Which service answers, with what Kubernetes adds.
