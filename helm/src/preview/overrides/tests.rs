@@ -208,16 +208,15 @@ async fn whoever_is_stopped_keeps_what_was_found() {
     let (old, new) = charts();
     let (mut bench, values) = (bench(), documents(&[VALUES]));
     let cache = tempfile::tempdir().unwrap();
-    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
-    let mut told = told;
+    let (tell, mut told) = tokio::sync::watch::channel(0);
     bench.preview.cache = Some(cache.path().to_owned());
     bench.preview.progress = Some(Arc::new(move |step: crate::preview::Progressed| {
-        let _ = tell.send(step.done);
+        tell.send_replace(step.done);
     }));
     let work = bench.preview.input((&old).into(), (&new).into(), &bench.target, &values, options(Duration::from_secs(120)));
     tokio::select! {
         _ = work => panic!("it was to be stopped"),
-        () = async { while told.recv().await.is_some_and(|done| done < 4) {} } => {}
+        reached = told.wait_for(|done| *done >= 4) => assert!(reached.is_ok()),
     }
     let kept =
         std::fs::read_dir(cache.path().join("overrides")).unwrap().filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok());
