@@ -22,8 +22,8 @@ use std::sync::Arc;
 /// Documents with their values files: Helm bears 1 MiB for a release, and a request may have several.
 const MAX_BODY: usize = 4 << 20;
 
-/// The largest public chart that was looked at has 2 MB; Helm itself refuses beyond 20.
-const MAX_CHART: usize = 20 << 20;
+/// What is larger is no chart archive, either.
+const MAX_CHART: usize = groundswell_helm::archive::Limits::DEFAULT.compressed as usize;
 
 /// The API. Everything but `/v1/version` wants a bearer token.
 pub fn router(coordinator: Arc<Coordinator>) -> Router {

@@ -1,5 +1,6 @@
 //! What the server knows of a cluster: what it serves, and which chart it has with which values.
 
+use super::source::MAX_ARCHIVE;
 use crate::client::{Client, segment};
 use crate::error::{Failure, Result};
 use groundswell_api::dto::{
@@ -7,9 +8,6 @@ use groundswell_api::dto::{
 };
 use groundswell_change::summary::NotChecked;
 use groundswell_helm::archive::digest_hex;
-
-/// As the server takes them; Helm itself refuses larger ones.
-const MAX_ARCHIVE: usize = 20 << 20;
 
 /// A cluster as a target of charts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,7 +186,7 @@ impl ReleaseFacts {
 
 pub(super) async fn archive(client: &Client, chart: &ChartBrief) -> Result<Vec<u8>> {
     let path = format!("/v1/charts/{}/archive", segment(&chart.digest));
-    let (bytes, said) = client.get_bytes(&path, CHART_DIGEST_HEADER, MAX_ARCHIVE).await?;
+    let (bytes, said) = client.get_bytes(&path, CHART_DIGEST_HEADER, MAX_ARCHIVE as usize).await?;
     let found = digest_hex(&bytes);
     if found == chart.digest {
         return Ok(bytes);
@@ -391,7 +389,7 @@ mod tests {
         pages.insert(archive, (200, b"something else".to_vec()));
         let failure = facts(&serve(pages.clone()), "east-01", None).await.unwrap_err();
         assert!(words(&failure).contains("sent another chart than beacon 1.0.0: its SHA-256 is"), "{}", words(&failure));
-        pages.insert(archive, (200, vec![b'x'; MAX_ARCHIVE + 1]));
+        pages.insert(archive, (200, vec![b'x'; MAX_ARCHIVE as usize + 1]));
         let failure = facts(&serve(pages), "east-01", None).await.unwrap_err();
         assert!(words(&failure).contains("too large"), "{}", words(&failure));
     }

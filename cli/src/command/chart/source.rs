@@ -10,7 +10,7 @@ use crate::error::{Failure, Result, chain};
 use crate::output::{Output, clean};
 use groundswell_api::dto::{ChartBrief, ChartDto, Object};
 use groundswell_change::input::ChartSource;
-use groundswell_helm::archive::ChartArchive;
+use groundswell_helm::archive::{ChartArchive, Limits};
 use groundswell_helm::pack;
 use groundswell_helm::preview::PreviewChart;
 use groundswell_helm::repository::{OciReference, Reference, Url, shown};
@@ -18,8 +18,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// No chart fits into a release of 1 MiB that is larger, packed, than this.
-pub(crate) const MAX_ARCHIVE: u64 = 20 << 20;
+/// What is larger is no chart archive, either.
+pub(crate) const MAX_ARCHIVE: u64 = Limits::DEFAULT.compressed;
 
 /// Who has the chart.
 #[derive(Debug, Clone, PartialEq, Eq)]

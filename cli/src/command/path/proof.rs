@@ -5,6 +5,7 @@ use crate::command::chart::progress::Shown;
 use crate::command::chart::source::Loaded;
 use crate::command::chart::{given, refusal};
 use crate::command::environment;
+use crate::config::read_limited;
 use crate::error::{Failure, Result, chain};
 use crate::output::{Output, clean};
 use groundswell_change::constraint::Version;
@@ -95,8 +96,8 @@ pub(crate) struct Proved {
 const ROUNDS: usize = 6;
 /// A render that takes longer than this hangs.
 const RENDER: Duration = Duration::from_secs(60);
-/// Archives in a folder: a chart of seven years has 1,100 versions.
-const MAX_ARCHIVES: usize = 5_000;
+/// What lies in a folder: a chart of seven years has 1,100 versions, each with a signature at most.
+const MAX_ENTRIES: usize = 10_000;
 
 /// Renders the steps of the way, and finds the way anew from what they show, until nothing new is seen.
 pub(crate) async fn prove(set: &RuleSet, question: &Question, args: &ProofArgs, out: &mut Output) -> Result<Proved> {
@@ -124,6 +125,7 @@ pub(crate) async fn prove(set: &RuleSet, question: &Question, args: &ProofArgs, 
     if let Ok(way) = &mut route {
         way.block(&proof.evidence());
         let legs = way.legs();
+        proof.give_up(legs.iter().filter(|leg| !proof.knows(leg)).cloned().collect());
         proof.0.iter_mut().for_each(|tried| tried.taken = legs.iter().any(|(from, to, _)| (from, to) == (&tried.from, &tried.to)));
     }
     Ok(Proved { route, proof })
@@ -142,6 +144,14 @@ impl Proof {
         };
         self.0.retain(|tried| (&tried.from, &tried.to) != (&from, &to));
         self.0.push(Tried { kubernetes: ran.words(), from, to, seen, why_not, taken: false, ran, source });
+    }
+
+    /// What is still not rendered after the last round.
+    fn give_up(&mut self, legs: Vec<(Stand, Stand, Ran)>) {
+        for leg in legs {
+            let why = format!("what the renders showed bent the path {ROUNDS} times; this step came last");
+            self.put(leg, Err(Failure::error(why, "", "")), String::new());
+        }
     }
 
     fn evidence(&self) -> Vec<Evidence> {
@@ -287,7 +297,10 @@ async fn listed(chart: &str, args: &FetchArgs) -> Result<Vec<Version>> {
 fn charts_in(folder: &Path) -> Result<BTreeMap<(String, Version), PathBuf>> {
     let refuse = |why: String| Failure::error(format!("cannot read the charts in {}", folder.display()), why, "--charts names a folder");
     let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(|error| refuse(error.to_string()))?.take(MAX_ARCHIVES) {
+    for (at, entry) in std::fs::read_dir(folder).map_err(|error| refuse(error.to_string()))?.enumerate() {
+        if at == MAX_ENTRIES {
+            return Err(refuse(format!("more than {MAX_ENTRIES} files and folders lie in it")));
+        }
         let path = entry.map_err(|error| refuse(error.to_string()))?.path();
         if let Some(stand) = named(&path) {
             found.insert(stand, path);
@@ -302,7 +315,7 @@ fn charts_in(folder: &Path) -> Result<BTreeMap<(String, Version), PathBuf>> {
 /// Name and version: of an archive from its file name, since reading all of them takes minutes; the archive is checked when it is used.
 fn named(path: &Path) -> Option<(String, Version)> {
     if path.is_dir() {
-        let text = std::fs::read_to_string(path.join("Chart.yaml")).ok()?;
+        let text = read_limited(&path.join("Chart.yaml")).ok()?;
         let value = groundswell_helm::values::parse("Chart.yaml", &text).ok()?;
         let word = |key: &str| value[key].as_str().map(str::to_owned);
         return Some((word("name")?, Version::parse(&word("version")?).ok()?));

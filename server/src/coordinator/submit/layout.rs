@@ -204,7 +204,7 @@ fn position(error: &YamlError) -> Option<Position> {
     match error {
         YamlError::Character { at, .. } | YamlError::Syntax { at, .. } | YamlError::Limit { at, .. } | YamlError::Refused { at, .. } => {
             Some(*at)
-        },
+        }
         YamlError::TooLarge { .. } => None,
     }
 }

@@ -15,6 +15,12 @@ fn charts_are_known_by_their_names() {
     assert_eq!(of("beacon.tgz"), None);
     let empty = tempfile::tempdir().unwrap();
     assert!(charts_in(empty.path()).unwrap_err().errors[0].why.contains("no chart"));
+    // A device that never ends stands where a chart's description should.
+    std::os::unix::fs::symlink("/dev/zero", empty.path().join("Chart.yaml")).unwrap();
+    assert_eq!(named(empty.path()), None);
+    let full = tempfile::tempdir().unwrap();
+    (0..=MAX_ENTRIES).for_each(|at| drop(std::fs::File::create(full.path().join(at.to_string())).unwrap()));
+    assert!(charts_in(full.path()).unwrap_err().errors[0].why.contains("more than 10000 files"));
 }
 
 /// The real helm. Absent, the test fails and says how to get it.
