@@ -20,6 +20,9 @@ pub struct Side {
     /// Fields that differed between two renders of this side. In `objects` and `hooks` a fixed text, [`RANDOM`] or [`REVISION`], stands in
     /// their place, so that those of both sides are equal, and one that becomes random or ceases to be so is still seen.
     pub random: Vec<RandomField>,
+    /// Charts whose templates ask the cluster by `lookup`, which a render answers with nothing: as the source of an object begins,
+    /// `kube-prometheus-stack/charts/grafana`.
+    pub lookups: Vec<String>,
     /// Estimated bytes of Helm's release Secret; `None` when it was not estimated.
     pub record_bytes: Option<u64>,
 }
@@ -29,10 +32,13 @@ pub const RANDOM: &str = "(random)";
 /// Stands where a render gives the number of the release's revision, which is another at each upgrade.
 pub const REVISION: &str = "(revision)";
 
+/// Stands in a change for what is random in a render, while `lookup` may find in the cluster what was drawn before.
+pub const LOOKED_UP: &str = "(random, or looked up)";
+
 /// Whether a part of the text is another at each upgrade of one and the same version.
 #[must_use]
 pub fn is_drawn(text: &str) -> bool {
-    text.contains(RANDOM) || text.contains(REVISION)
+    [RANDOM, REVISION, LOOKED_UP].iter().any(|mark| text.contains(mark))
 }
 
 /// What `Chart.yaml` says, and what is packed inside.

@@ -1,6 +1,11 @@
 //! What a summary comes to.
 
+mod pods;
+
 use std::collections::BTreeSet;
+
+pub(crate) use pods::{GONE, MAY_RESTART, RESTART};
+use pods::{restarts, restarts_any};
 
 use crate::constraint::Version;
 use crate::input::{Input, OverrideClass};
@@ -12,11 +17,6 @@ const MOST_REASONS: usize = 7;
 const LONGEST_URL: usize = 240;
 /// With fewer reasons than this, what somebody should look at is among them.
 const FEW_REASONS: usize = 4;
-
-/// Code of a workload whose pods are replaced.
-pub(crate) const RESTART: &str = "pods-restart";
-/// Code of a workload that is in the new version no more.
-pub(crate) const GONE: &str = "workload-removed";
 
 /// Blockers that a step of the same summary removes.
 pub(crate) const HAS_STEP: [&str; 5] = ["crd-adopted", "crd-not-applied", "crd-version-gone", "immutable-field", "installed-unserved-api"];
@@ -118,32 +118,6 @@ fn phrase(code: &str, items: &[&Item]) -> String {
     }
 }
 
-/// What becomes of pods, of those that go with their workload too.
-fn restarts(sections: &[Section]) -> String {
-    let workloads = of(sections, SectionId::Workloads);
-    let count: usize = workloads.iter().filter(|item| item.code == RESTART).map(objects).sum();
-    // One that is kept weighs less. Autoscalers and budgets stand there too, and have no pods.
-    let goes = |item: &&Item| {
-        let kind = item.object.as_ref().map_or("", |object| object.kind.as_str());
-        item.code == GONE && item.weight < Weight::Know && !matches!(kind, "HorizontalPodAutoscaler" | "PodDisruptionBudget")
-    };
-    let gone: usize = workloads.iter().filter(goes).map(objects).sum();
-    let its_names_are_kept = of(sections, SectionId::Steps).iter().any(|item| item.code == "keep-names");
-    let unless = if its_names_are_kept { " unless the names are kept" } else { "" };
-    let rest = match count {
-        0 => "no pod restarts".to_owned(),
-        1 => "1 workload restarts".to_owned(),
-        n => format!("{n} workloads restart"),
-    };
-    match (gone, count) {
-        (0, _) => format!("; {rest}"),
-        (1, 0) => format!("; 1 workload goes with its pods{unless}, no other pod restarts"),
-        (n, 0) => format!("; {n} workloads go with their pods{unless}, no other pod restarts"),
-        (1, _) => format!("; {rest}, 1 goes with its pods{unless}"),
-        (n, _) => format!("; {rest}, {n} go with their pods{unless}"),
-    }
-}
-
 /// Equal renders do not show what the authors ask for between the versions.
 fn nothing(sections: &[Section]) -> String {
     match notes(sections) {
@@ -162,11 +136,6 @@ fn asking(sections: &[Section]) -> (usize, usize) {
     let items = || sections.iter().filter(|section| section.id != SectionId::Notes).flat_map(|section| &section.items);
     let of = |weight| items().filter(|item| item.weight == weight).count();
     (of(Weight::Act), of(Weight::Look))
-}
-
-/// Pods restart for what is random in both renders, although these do not differ.
-fn restarts_any(sections: &[Section]) -> bool {
-    of(sections, SectionId::Workloads).iter().any(|item| item.code == RESTART)
 }
 
 fn nothing_but((decide, look): (usize, usize), notes: usize) -> String {

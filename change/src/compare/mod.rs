@@ -229,7 +229,7 @@ impl<'a> Sides<'a> {
         }
         found.changes.extend(budget::turned(&old.rendered.value, &new.rendered.value));
         if rules.lasting {
-            found.changes.extend(self.drawn.changes(&new.object, &old.rendered.value, &new.rendered.value));
+            found.changes.extend(self.drawn.changes(&new.object, old.rendered, new.rendered));
         }
         let noise = found.noise.into_iter().collect();
         Pair { object: new.object, old: old.rendered, new: new.rendered, changes: found.changes, noise }

@@ -105,6 +105,45 @@ mod tests {
     }
 
     #[test]
+    fn what_lookup_may_keep_is_not_said_for_sure() {
+        let kept = |old: &str, new: &str, lookups: &str| {
+            let mut input = both(old, new);
+            for one in input.new.objects.iter_mut().chain(&mut input.old.objects) {
+                one.source = "stack/charts/web/templates/x.yaml".to_owned();
+            }
+            input.new.lookups = vec![lookups.to_owned()];
+            page(&run(all, &input))
+        };
+        let pods = |image: u8, mark: &str| {
+            let template = format!(
+                "{{metadata: {{annotations: {{checksum/secret: {mark}}}}}, spec: {{containers: [{{name: a, image: 'a:{image}'}}]}}}}"
+            );
+            object("Deployment", "x", &format!("spec: {{template: {template}}}"))
+        };
+        let drawn = pods(1, "(random)");
+        for chart in ["stack/charts/web", "stack", "stack/charts/web/charts/common"] {
+            let said = kept(&drawn, &drawn, chart);
+            assert!(said.contains("pods-may-restart") && said.contains("unless `lookup` finds the last one"), "{said}");
+        }
+        assert!(
+            kept(&drawn, &drawn, "stack/charts/website").contains("know pods-restart Deployment/ns/x: its pods restart on every upgrade")
+        );
+        let revision = pods(1, "(revision)");
+        assert!(kept(&revision, &revision, "stack").contains("know pods-restart"), "the revision is not looked up");
+        assert!(
+            kept(&drawn, &pods(2, "(random)"), "stack")
+                .contains("know pods-restart Deployment/ns/x: its pods restart: image of a (1 to 2)")
+        );
+        let job = object("Job", "x", "spec: {template: {metadata: {annotations: {a: (random)}}, spec: {containers: []}}}");
+        let said = kept(&job, &job, "stack");
+        assert!(
+            said.starts_with("ACT immutable-field Job/ns/x: spec.template cannot be changed, and is random unless")
+                && !said.contains("recreate"),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn another_name_is_another_object() {
         let job = |name: &str, image: u8| {
             object("Job", name, &format!("spec: {{template: {{spec: {{containers: [{{name: a, image: 'a:{image}'}}]}}}}}}"))

@@ -10,6 +10,7 @@ mod drawn;
 mod effect;
 mod error;
 mod legacy;
+mod lookup;
 mod manifest;
 mod names;
 mod overrides;

@@ -160,9 +160,14 @@ const CLOCK_WORDS: [&str; 7] = ["now", "ago", "date", "dateInZone", "date_in_zon
 
 /// Whether a template, or values that may be templates, ask for the time: then two renders in the same second tell nothing.
 pub(super) fn asks_for_the_time(text: &str) -> bool {
+    has_action(text, &CLOCK_WORDS)
+}
+
+/// Whether an action of a template has one of the words.
+pub(super) fn has_action(text: &str, words: &[&str]) -> bool {
     text.split("{{").skip(1).any(|action| {
         let action = action.split("}}").next().unwrap_or_default();
-        action.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).any(|word| CLOCK_WORDS.contains(&word))
+        action.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).any(|word| words.contains(&word))
     })
 }
 

@@ -4,6 +4,7 @@ use groundswell_change::input::{Chart, Rendered, Side, Subchart, Text};
 use serde_json::Value;
 
 use super::defaults;
+use super::lookup;
 use super::manifest::{self, Objects};
 use crate::archive::{ChartArchive, Files};
 
@@ -15,7 +16,14 @@ pub(super) fn still(archive: &ChartArchive, given: &Value) -> (Side, Vec<(String
     let defaults = defaults::defaults(archive);
     let values = defaults::applied(given, &defaults);
     let crds = crds(archive, &values);
-    let side = Side { chart: chart(archive, &values), crds: crds.objects, defaults, texts: texts(archive), ..Side::default() };
+    let side = Side {
+        chart: chart(archive, &values),
+        crds: crds.objects,
+        defaults,
+        texts: texts(archive),
+        lookups: lookup::charts(archive),
+        ..Side::default()
+    };
     (side, crds.odd)
 }
 

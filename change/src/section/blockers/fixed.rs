@@ -6,7 +6,7 @@ use super::super::Context;
 use super::super::read::{Seen, claim as seen_claim, few};
 use super::kubernetes::minor;
 use super::selector::mismatch;
-use crate::compare::drawn::is_of_every_upgrade;
+use crate::compare::drawn::{is_of_every_upgrade, may_be_looked_up};
 use crate::compare::identity::text;
 use crate::compare::mask;
 use crate::compare::{Change, Pair, Step};
@@ -39,7 +39,7 @@ fn of_pair<'c>(pair: &'c Pair<'_>, minor: Option<u64>) -> Option<Stuck<'c>> {
         pair.changes.iter().any(|change| change.under(keys) || (above(&change.path, keys) && at(old) != at(new)))
     };
     let mut fields = fixed(old, new, &differs);
-    fields.retain(|field| !(is_free_while_suspended(pair, field, minor) || is_given_a_class(pair, field)));
+    fields.retain(|field| !(is_free_while_suspended(pair, field, minor) || is_given_a_class(pair, field) || is_looked_up(pair, field)));
     let drawn = pair.changes.iter().filter(|change| is_of_every_upgrade(change)).map(Change::path_text).collect();
     (!fields.is_empty()).then_some(Stuck { object: &pair.object, old: pair.old, new: pair.new, fields, drawn })
 }
@@ -68,6 +68,34 @@ fn is_given_a_class(pair: &Pair<'_>, field: &Fixed) -> bool {
     pair.object.kind == "PersistentVolumeClaim" && field.path == "spec.storageClassName" && field.before.as_ref().is_none_or(Value::is_null)
 }
 
+/// What is random there in a render alone, where the chart may find the last one in the cluster.
+fn is_looked_up(pair: &Pair<'_>, field: &Fixed) -> bool {
+    let keys: Vec<&str> = field.path.split('.').collect();
+    let mut changes = pair.changes.iter().filter(|change| change.under(&keys)).peekable();
+    changes.peek().is_some() && changes.all(may_be_looked_up)
+}
+
+/// Fields of which nobody knows without the cluster whether they change.
+fn looked_up(context: &Context<'_>) -> Vec<Item> {
+    let of_pair = |pair: &Pair<'_>| -> Vec<Item> {
+        let differs = |keys: &[&str]| pair.changes.iter().any(|change| change.under(keys));
+        let fields = fixed(&pair.old.value, &pair.new.value, &differs).into_iter().filter(|field| is_looked_up(pair, field));
+        let seen = Seen { object: &pair.object, rendered: pair.new };
+        let claim = |field: Fixed| {
+            let what = format!(
+                "{} cannot be changed, and is random unless `lookup` finds the last one in the cluster: then it stays, else the upgrade is refused",
+                field.path
+            );
+            let mut item = seen_claim("immutable-field", Weight::Act, what, &[seen]);
+            item.path = Some(field.path);
+            item.from = Provenance::new(Evidence::Table, format!("{SOURCE}; {}", pair.new.source));
+            item.next("try it on one cluster: helm upgrade --dry-run=server")
+        };
+        fields.map(claim).collect()
+    };
+    context.objects.pairs.iter().filter(|pair| pair.changed() && !is_drawn(&pair.object.name)).flat_map(of_pair).collect()
+}
+
 /// Claims that the API server refuses or takes, by what the cluster made of them.
 fn classes(context: &Context<'_>) -> Vec<Item> {
     let given = |pair: &Pair<'_>| {
@@ -92,6 +120,7 @@ fn above(path: &[Step], keys: &[&str]) -> bool {
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items: Vec<Item> = stuck(context).iter().flat_map(|stuck| stuck.fields.iter().map(|field| claim(stuck, field))).collect();
     items.extend(classes(context));
+    items.extend(looked_up(context));
     items.extend(crds(context));
     items
 }

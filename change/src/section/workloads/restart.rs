@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::super::read::{and, claim, list, text};
 use super::new_of;
 use super::why::{lines, reasons};
-use crate::compare::drawn::is_of_every_upgrade;
+use crate::compare::drawn::{is_of_every_upgrade, may_be_looked_up};
 use crate::compare::{Change, Pair};
 use crate::summary::{Item, Weight};
-use crate::verdict::RESTART;
+use crate::verdict::{MAY_RESTART, RESTART};
 
 const TEMPLATE: [&str; 2] = ["spec", "template"];
 const CRON_TEMPLATE: [&str; 4] = ["spec", "jobTemplate", "spec", "template"];
@@ -27,12 +27,14 @@ pub(super) fn item(pair: &Pair<'_>, configs: &[String]) -> Option<Item> {
         return None;
     }
     let (always, once): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| is_of_every_upgrade(change));
+    let kept = !always.is_empty() && always.iter().all(|change| may_be_looked_up(change));
     let found = reasons(once.iter().copied(), below.len(), configs);
     let always = and(&reasons(always.into_iter(), below.len(), &[]).phrases);
+    let each = if kept { "another each time, unless `lookup` finds the last one in the cluster" } else { "another each time" };
     let because = match (found.phrases.is_empty(), always.is_empty()) {
         (_, true) => and(&found.phrases),
-        (true, false) => format!("{always} (another each time)"),
-        (false, false) => format!("{}; and on every upgrade: {always} (another each time)", and(&found.phrases)),
+        (true, false) => format!("{always} ({each})"),
+        (false, false) => format!("{}; and on every upgrade: {always} ({each})", and(&found.phrases)),
     };
     let value = &pair.new.value;
     let detail = lines(changes.iter().copied());
@@ -48,6 +50,10 @@ pub(super) fn item(pair: &Pair<'_>, configs: &[String]) -> Option<Item> {
         return Some(claim("pods-restart-by-hand", Weight::Look, what, &[new_of(pair)]).detail(detail).next(next));
     }
     let (weight, how) = manner(value);
+    if kept && found.phrases.is_empty() {
+        let what = format!("its pods may restart on every upgrade{how}: {because}");
+        return Some(claim(MAY_RESTART, weight, what, &[new_of(pair)]).detail(detail));
+    }
     let what = if found.phrases.is_empty() {
         format!("its pods restart on every upgrade{how}: {because}")
     } else if found.for_nothing {
