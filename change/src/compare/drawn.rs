@@ -30,7 +30,7 @@ impl<'a> Drawn<'a> {
         if self.objects.is_empty() || !self.objects.contains(object.to_string().as_str()) {
             return Vec::new();
         }
-        let (looked_up, old, new) = (self.may_be_looked_up(&new.source), &old.value, &new.value);
+        let (looked_up, old, new) = (may_look_up(self.lookups, &new.source), &old.value, &new.value);
         if is_drawn(&object.name) {
             let name = || Some(Value::from(object.name.as_str()));
             return vec![Change { path: ["metadata", "name"].map(|key| Step::Key(key.to_owned())).into(), before: name(), after: name() }];
@@ -43,13 +43,13 @@ impl<'a> Drawn<'a> {
         let restarts = matches!(object.kind.as_str(), "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet");
         all.iter().filter(|change| is_stuck(change) || (restarts && change.under(&["spec", "template"]))).cloned().collect()
     }
+}
 
-    /// Whether the chart of a template, one in it or one around it uses `lookup`: helpers are shared among them.
-    fn may_be_looked_up(&self, source: &str) -> bool {
-        let chart = source.split("/templates/").next().unwrap_or_default();
-        let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        self.lookups.iter().any(|other| within(chart, other) || within(other, chart))
-    }
+/// Whether the chart of a template, one in it or one around it uses `lookup`: helpers are shared among them.
+pub(crate) fn may_look_up(lookups: &[String], source: &str) -> bool {
+    let chart = source.split("/templates/").next().unwrap_or_default();
+    let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    lookups.iter().any(|other| within(chart, other) || within(other, chart))
 }
 
 /// Whether the change is one of these.

@@ -176,7 +176,7 @@ fn mask_line(line: &str) -> Cow<'_, str> {
         let rest = line[at + separator.len()..].trim();
         let structural = rest.is_empty() || matches!(rest, "{" | "[" | "|" | ">" | "|-" | ">-" | "\"\"" | "''" | "null" | "true" | "false");
         if !structural {
-            return Cow::Owned(format!("{} {MASK}", &line[..=at]));
+            return Cow::Owned(format!("{} {MASK}", mask_url(&line[..=at])));
         }
     }
     mask_url(line)
@@ -257,6 +257,7 @@ mod tests {
             ("--web.token=abc", "--web.token= (secret)"),
             ("http://user:pw@host/x", "http://(secret)@host/x"),
             ("http://host/x", "http://host/x"),
+            ("db=postgres://u:x@h/d?password=y", "db=postgres://(secret)@h/d?password= (secret)"),
             ("https://token@host/x, https://host/y", "https://(secret)@host/x, https://host/y"),
             ("https://hooks.chat/services/T0/B0/a1B2c3D4e5F6g7H8i9J0k1L2 x", "https://hooks.chat/services/T0/B0/(secret) x"),
             ("https://h/api/webhooks/1/aB3-de_gh1jKlMnOpQrS/x?y=1", "https://h/api/webhooks/1/(secret)?y=1"),

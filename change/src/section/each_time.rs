@@ -3,16 +3,24 @@
 use super::Context;
 use super::read::{Seen, claim, finish, kept};
 use super::workloads::is_workload;
-use crate::input::is_drawn;
+use crate::compare::Pair;
+use crate::compare::drawn::may_look_up;
+use crate::input::{RANDOM, is_drawn};
 use crate::summary::{Item, Weight};
 
 /// Those that run pods, or those that do not.
 pub(super) fn items(context: &Context<'_>, running: bool) -> Vec<Item> {
     let pairs = context.objects.pairs.iter().filter(|pair| is_drawn(&pair.object.name) && is_workload(&pair.object) == running);
-    finish(pairs.map(|pair| one(Seen { object: &pair.object, rendered: pair.new })).collect())
+    let lookups = &context.input.new.lookups;
+    let is_kept = |pair: &Pair<'_>| pair.object.name.contains(RANDOM) && may_look_up(lookups, &pair.new.source);
+    finish(pairs.map(|pair| one(Seen { object: &pair.object, rendered: pair.new }, is_kept(pair))).collect())
 }
 
-fn one(seen: Seen<'_>) -> Item {
+fn one(seen: Seen<'_>, looked_up: bool) -> Item {
+    if looked_up {
+        let what = "has a random name, unless `lookup` finds the last one in the cluster: then it stays, else Helm makes a new one and deletes the last";
+        return claim("object-each-time", Weight::Look, what, &[seen]);
+    }
     let (weight, means) = match seen.kind() {
         "Job" => (Weight::Know, ", so that it runs each time"),
         "CronJob" => (Weight::Know, ""),
@@ -133,6 +141,11 @@ mod tests {
         assert!(
             kept(&drawn, &pods(2, "(random)"), "stack")
                 .contains("know pods-restart Deployment/ns/x: its pods restart: image of a (1 to 2)")
+        );
+        let claim = object("PersistentVolumeClaim", "c-(random)", "spec: {}");
+        assert!(
+            kept(&claim, &claim, "stack")
+                .starts_with("look object-each-time PersistentVolumeClaim/ns/c-(random): has a random name, unless")
         );
         let job = object("Job", "x", "spec: {template: {metadata: {annotations: {a: (random)}}, spec: {containers: []}}}");
         let said = kept(&job, &job, "stack");

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::objects::needed;
-use super::read::{Seen, and, annotation, claim, count, few, finish, list, news, pod_spec, text};
+use super::read::{Seen, and, annotation, claim, count, few, finish, kept, list, news, pod_spec, text};
 use super::versions::images;
 use crate::summary::{Item, ObjectRef, Weight};
 
@@ -168,10 +168,9 @@ fn commands(object: &Value) -> Vec<&Value> {
 fn crossed(context: &Context<'_>) -> Vec<Item> {
     let mut items = Vec::new();
     for one in &context.hooks.added {
-        if context.objects.removed.iter().any(|other| other.object == one.object) {
+        if let Some(was) = context.objects.removed.iter().find(|other| other.object == one.object) {
             let seen = Seen { object: &one.object, rendered: one.rendered };
-            let what = "becomes a hook: Helm deletes it as an object of the release and makes it anew";
-            items.push(claim("object-to-hook", Weight::Look, what, &[seen]));
+            items.push(to_hook(&Hook::read(seen), kept(&was.rendered.value)));
         }
     }
     for one in &context.objects.added {
@@ -188,6 +187,33 @@ fn crossed(context: &Context<'_>) -> Vec<Item> {
         }
     }
     items
+}
+
+/// Helm runs the hooks before an upgrade first, and deletes what has left the release after that: the same object.
+fn to_hook(hook: &Hook<'_>, kept: bool) -> Item {
+    let at = |name: &str| hook.events.iter().any(|event| event == name);
+    let (weight, what) = match (kept, at("post-upgrade"), at("pre-upgrade")) {
+        (true, ..) => (Weight::Look, "becomes a hook; the object of the release is kept, so the hook finds it there"),
+        (false, true, _) => (Weight::Look, "becomes a hook: Helm deletes it as an object of the release and makes it anew"),
+        (false, false, true) => (
+            Weight::Act,
+            "becomes a hook: Helm makes it before the upgrade, then deletes it as an object that has left the release; after this upgrade it is gone",
+        ),
+        (false, false, false) => {
+            (Weight::Act, "becomes a hook that no upgrade runs: Helm deletes it as an object of the release, and nothing makes it anew")
+        }
+    };
+    let item = claim("object-to-hook", weight, what, &[hook.seen]);
+    if weight == Weight::Look {
+        return item;
+    }
+    let object = hook.seen.object;
+    item.next(format!(
+        "before the upgrade, have it kept: kubectl annotate {} {} --namespace {} helm.sh/resource-policy=keep",
+        object.kind.to_lowercase(),
+        object.name,
+        object.namespace
+    ))
 }
 
 /// Hooks before the upgrade that need what the same upgrade makes after them: their pods wait for it until helm gives up.
@@ -290,8 +316,18 @@ mod tests {
         let (hook, object) = (hook("Job", "create", PRE, "x"), hook("Job", "create", "", "x"));
         insta::assert_snapshot!(says(super::items, &object, &hook), @"
         look hook-added Job/ns/create: is new: it runs at pre-install and pre-upgrade with docker.io/x as account patcher, and the upgrade fails when it does
-        look object-to-hook Job/ns/create: becomes a hook: Helm deletes it as an object of the release and makes it anew
+        ACT object-to-hook Job/ns/create: becomes a hook: Helm makes it before the upgrade, then deletes it as an object that has left the release; after this upgrade it is gone
+            -> before the upgrade, have it kept: kubectl annotate job create --namespace ns helm.sh/resource-policy=keep
         ");
+        let becomes = |old: &str, events: &str| says(super::items, old, &super::tests::hook("Job", "create", events, "x"));
+        assert!(
+            becomes(&object, "helm.sh/hook: post-upgrade").contains("look object-to-hook Job/ns/create: becomes a hook: Helm deletes it")
+        );
+        assert!(
+            becomes(&object, "helm.sh/hook: pre-install").contains("ACT object-to-hook Job/ns/create: becomes a hook that no upgrade runs")
+        );
+        let is_kept = super::tests::hook("Job", "create", "helm.sh/resource-policy: keep", "x");
+        assert!(becomes(&is_kept, PRE).contains("look object-to-hook Job/ns/create: becomes a hook; the object of the release is kept"));
         insta::assert_snapshot!(says(super::items, &hook, &object), @"
         know hook-removed Job/ns/create: is gone: it ran at pre-install and pre-upgrade
         ACT hook-to-object Job/ns/create: was a hook and belongs to the release now: where the hook left it behind, Helm refuses to take it over

@@ -196,7 +196,10 @@ fn completions(old: &Value, new: &Value, differs: &dyn Fn(&[&str]) -> bool, foun
     let (before, after) = (look(old, &COUNT), look(new, &COUNT));
     let at_once = new["spec"]["parallelism"].as_u64().unwrap_or(1);
     let together = new["spec"]["completionMode"] == "Indexed" && after.and_then(Value::as_u64) == Some(at_once);
-    if differs(&COUNT) && !together {
+    // Where both are left out, the server writes 1 for both; with `parallelism` alone it writes none. So this makes 1 of none.
+    let parallelism = |value: &Value| look(value, &["spec", "parallelism"]).is_some_and(|count| !count.is_null());
+    let made = before.is_none() && after.is_none() && parallelism(old) && !parallelism(new);
+    if made || (differs(&COUNT) && !together) {
         found.push(at("spec.completions", before, after));
     }
 }

@@ -114,6 +114,8 @@ fn fields_that_cannot_change() {
         ("batch/v1", "Job", "spec: {}", "spec: {managedBy: a.b/c}", vec!["spec.managedBy"]),
         ("batch/v1", "Job", "spec: {}", "spec: {successPolicy: {rules: [{succeededCount: 1}]}}", vec!["spec.successPolicy"]),
         ("batch/v1", "Job", "spec: {}", "spec: {parallelism: 3, suspend: true, activeDeadlineSeconds: 3}", vec![]),
+        ("batch/v1", "Job", "spec: {parallelism: 1}", "spec: {}", vec!["spec.completions"]),
+        ("batch/v1", "Job", "spec: {completions: 2, parallelism: 1}", "spec: {completions: 2}", vec![]),
         ("v1", "Service", "spec: {type: ClusterIP}", "spec: {type: NodePort}", vec![]),
         ("v1", "PersistentVolumeClaim", "spec: {storageClassName: a}", "spec: {storageClassName: b}", vec!["spec.storageClassName"]),
         (
@@ -305,6 +307,9 @@ fn objects_of_a_crd_that_no_upgrade_applies() {
     assert_eq!(of("", &both("crds", "true"), &["v1", "apps/v1", "apiextensions.k8s.io/v1", "demo.io/v2"]), "", "the cluster has it");
     assert_eq!(of(&lamp, &both("crds", "true"), &[]), "", "an object of it is installed");
     assert_eq!(of("", &lamps("crds", "true"), &[]), "", "nothing uses it");
+    let late = of("", &both("templates", "true"), &[]);
+    assert!(late.starts_with("STOP crd-too-late Lamp/ns/x: is demo.io/v2 Lamp, and the same upgrade makes the CRD"), "{late}");
+    assert_eq!(of(&lamps("templates", "true"), &both("templates", "true"), &[]), "", "it is there");
 }
 
 #[test]

@@ -78,6 +78,9 @@ fn scaled(pair: &Pair<'_>, scaler: &Scaler<'_>) -> Option<Item> {
         None => format!("replicas: {} is written no more, and this upgrade sets it to {pods}", was.as_ref().map(plain).unwrap_or_default()),
     };
     let (weight, what) = match (&is, changed) {
+        // What is to scale it begins now, and has made nothing of it yet.
+        (None, true) if scaler.comes && was.as_ref().is_none_or(|was| *was == 1) => return None,
+        (None, true) if scaler.comes => (Weight::Act, format!("{upgrade}, until {by}, which is new, scales it")),
         (Some(_), true) if scaler.goes => (
             Weight::Act,
             format!("goes to {pods}, however many {by} has made of it: its autoscaler goes, and replicas: {number} is written"),
