@@ -4,7 +4,7 @@ use super::cluster::ClusterUpgrade;
 use super::graph::{Chores, Graph, Stand};
 use super::kubernetes::Minors;
 use super::route::Reason;
-use super::rule::{Rule, Step};
+use super::rule::{Object, Rule, Step};
 
 /// Values that are named before the rest is counted.
 const NAMED: usize = 3;
@@ -29,9 +29,12 @@ pub(crate) fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: u
 pub(crate) fn going_back(chores: &Chores<'_>, target: &Stand) -> Vec<String> {
     let steps = || chores.before.iter().chain(&chores.after).map(|(step, _)| *step);
     // The selector that stood in the way of the new version stands in the way of the old one.
-    let again = |step: &Step| match step {
-        Step::ChartDiff(claim) => format!("a plain `helm rollback` meets the same field, so once more: {}", claim.words),
-        step => format!("{} once more: a plain `helm rollback` meets the same field", step.words(&target.version)),
+    let again = |step: &Step| match (kept(step), step) {
+        (Some(object), _) => {
+            format!("leave {object} as it is, for nobody makes anew what it holds: a plain `helm rollback` may meet the same field")
+        }
+        (None, Step::ChartDiff(claim)) => format!("a plain `helm rollback` meets the same field, so once more: {}", claim.words),
+        (None, step) => format!("{} once more: a plain `helm rollback` meets the same field", step.words(&target.version)),
     };
     let mut words: Vec<String> = steps().filter(|step| recreates(step)).map(again).collect();
     let keys: Vec<&str> = steps().filter_map(key).collect();
@@ -61,10 +64,54 @@ fn recreates(step: &Step) -> bool {
     }
 }
 
+/// What a step deletes and nobody gets back: a way back never asks for that, even where a rule of the way there does.
+fn kept(step: &Step) -> Option<&Object> {
+    match step {
+        Step::DeleteOrphan(object) | Step::DeleteObject(object) => Some(object).filter(|object| object.holds_data()),
+        Step::ChartDiff(claim) => claim.objects.iter().find(|object| object.holds_data()),
+        _ => None,
+    }
+}
+
 /// The key that had another value or name before.
 fn key(step: &Step) -> Option<&str> {
     match step {
         Step::RenameValue { from: path, .. } | Step::SetValue { path, .. } | Step::RemoveValue { path } => Some(path),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diffed::DiffClaim;
+    use super::*;
+    use crate::constraint::Version;
+
+    #[test]
+    fn nobody_is_told_to_delete_what_holds_data() {
+        let target = Stand { chart: "beacon".to_owned(), version: Version::parse("2.0.0").unwrap() };
+        let object = |kind: &str| Object { kind: kind.to_owned(), name: Some("data".to_owned()), selector: None, namespace: None };
+        let diff = |kind: &str| {
+            let words = format!("{kind} data: delete it before the upgrade");
+            let code = "recreate".to_owned();
+            Step::ChartDiff(DiffClaim { code, words, objects: vec![object(kind)], field: None, next: None, detail: Vec::new() })
+        };
+        for (kind, deletes) in [
+            ("PersistentVolumeClaim", false),
+            ("PersistentVolume", false),
+            ("CustomResourceDefinition", false),
+            ("pvc", false),
+            ("persistentvolumeclaims", false),
+            ("crds.apiextensions.k8s.io", false),
+            ("sts,pvc", false),
+            ("Deployment", true),
+            ("VolumeAttachment", true),
+        ] {
+            for step in [Step::DeleteObject(object(kind)), Step::DeleteOrphan(object(kind)), diff(kind)] {
+                let said = going_back(&Chores { before: vec![(&step, Vec::new())], after: Vec::new() }, &target);
+                let [words] = &said[..] else { panic!("{kind}: {said:?}") };
+                assert_eq!((words.contains("delete"), words.starts_with("leave ")), (deletes, !deletes), "{words}");
+            }
+        }
     }
 }

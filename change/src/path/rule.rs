@@ -160,6 +160,18 @@ impl fmt::Display for Object {
     }
 }
 
+/// Kinds that hold what nobody makes anew, as a manifest and as kubectl names them.
+const HOLD_DATA: [&str; 6] = ["crd", "customresourcedefinition", "persistentvolume", "persistentvolumeclaim", "pv", "pvc"];
+
+impl Object {
+    /// Whether nobody makes anew what is lost with it. The kind may be as an operator typed it: `pvc`, `PersistentVolumeClaims`,
+    /// `crds.apiextensions.k8s.io`.
+    pub(super) fn holds_data(&self) -> bool {
+        let kind = self.kind.to_ascii_lowercase();
+        kind.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| HOLD_DATA.contains(&word.strip_suffix('s').unwrap_or(word)))
+    }
+}
+
 impl Step {
     /// What to do, in words; `target` is the version that the step goes to.
     #[must_use]
