@@ -24,7 +24,7 @@ pub struct Evidence {
 
 /// What was seen between two versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Seen {
     /// A field that cannot be changed differs, so that helm cannot upgrade the object.
     ImmutableField {

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::output::{Format, Output, cell, table};
 use groundswell_api::document;
 use groundswell_api::dto::{AuditDto, List, Object, VersionDto};
+use schemars::generate::SchemaSettings;
 use serde_json::json;
 
 #[derive(Debug, clap::Args)]
@@ -70,12 +71,17 @@ pub(crate) fn schema(args: &SchemaArgs, out: &mut Output) -> Result<Exit> {
         SchemaOf::Documents => document::schema(),
         SchemaOf::ChangeSummary => schemars::schema_for!(groundswell_change::summary::Summary).to_value(),
         SchemaOf::ChartDetail => schemars::schema_for!(super::chart::detail::ChartDetail).to_value(),
-        SchemaOf::UpgradePath => schemars::schema_for!(super::path::document::PathAnswer).to_value(),
-        SchemaOf::PathLint => schemars::schema_for!(super::path::document::PathLint).to_value(),
-        SchemaOf::PathRuleList => schemars::schema_for!(super::path::document::PathRuleList).to_value(),
+        SchemaOf::UpgradePath => printed::<super::path::document::PathAnswer>(),
+        SchemaOf::PathLint => printed::<super::path::document::PathLint>(),
+        SchemaOf::PathRuleList => printed::<super::path::document::PathRuleList>(),
     };
     out.structured(Format::Json, &schema)?;
     Ok(Exit::Ok)
+}
+
+/// The schema of what is only ever printed: what an answer may leave out is not required, and what no file may say is in it.
+fn printed<T: schemars::JsonSchema>() -> serde_json::Value {
+    SchemaSettings::default().for_serialize().into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// The server's version is asked for where one is configured; that it cannot be reached is a note, not a failure.

@@ -5,7 +5,9 @@ use crate::error::finish;
 use crate::exit::Exit;
 use crate::output::Output;
 use clap::Parser;
-use serde_json::Value;
+use groundswell_helm::archive::ChartSchema;
+use groundswell_helm::schema::validate;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -90,6 +92,37 @@ fn json_says_what_it_is() {
     let (exit, text, _) = run("show --from 61.9.0 --to 63.1.0 -o json");
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((exit, &value["kind"], &value["rules"][0]["rule"]), (Exit::Blocked, &"NoUpgradePath".into(), &"kps-63-skip".into()));
+}
+
+#[test]
+fn what_is_printed_is_as_the_schema_says() {
+    let data = include_bytes!("../../../../docs/schema/upgrade-path.json").as_slice();
+    let schema = ChartSchema { keys: Vec::new(), data: data.into() };
+    let against = |value: &Value| validate(std::slice::from_ref(&schema), value);
+    // With a cluster's upgrade and without, a way that is not there, and one that nobody knows rules for.
+    for line in [
+        "show --from 8.5.2 --to 80.14.4 -o json",
+        "show --from 8.5.2 --to 80.14.4 --kube-version 1.16.15 -o json",
+        "show --from 80.14.4 --to 80.14.4 -o json",
+        "show --from 61.9.0 --to 63.1.0 -o json",
+        "show --from 1.0.0 --to 2.0.0 --chart lantern -o json",
+    ] {
+        let mut value: Value = serde_json::from_str(&run(line).1).unwrap();
+        against(&value).unwrap_or_else(|error| panic!("{line}: {error}"));
+        value.as_object_mut().unwrap().remove("apiVersion");
+        assert!(against(&value).is_err(), "{line}: the schema takes anything");
+    }
+    // What only renders bring into a way.
+    let claim = json!({"code": "keep-field", "words": "Service web: keep the old value"});
+    let mut value: Value = serde_json::from_str(&run("show --from 66.7.1 --to 67.11.0 -o json").1).unwrap();
+    value["hops"][0]["before"] = json!([{"words": "keep it", "step": {"chartDiff": &claim}, "why": []}]);
+    let removed = json!({"crdFieldRemoved": {"field": "spec.a", "usedBy": "Foo web"}});
+    let (from, to) = (&value["from"], &value["to"]);
+    let tried = json!([{"from": from, "to": to, "seen": [removed, {"asks": &claim}], "taken": true}]);
+    value["rendered"] = tried;
+    against(&value).unwrap();
+    value["hops"][0]["before"][0]["step"] = json!({"chartDifference": &claim});
+    assert!(against(&value).is_err());
 }
 
 #[test]
