@@ -186,7 +186,12 @@ async fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
             text.push_str(&proof.as_ref().map(|proof| render::proof(proof, width())).unwrap_or_default());
             out.data(&text)?;
         }
-        Some(format) => out.structured(format, &value(&PathAnswer::new(route, proof))?)?,
+        Some(format) => {
+            for words in proof.as_ref().map(render::doubts).unwrap_or_default() {
+                out.note(&format!("note: {words}"))?;
+            }
+            out.structured(format, &value(&PathAnswer::new(route, proof))?)?;
+        }
     }
     Ok(exit)
 }

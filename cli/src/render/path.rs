@@ -1,6 +1,6 @@
 //! A way between versions, as people read it.
 
-use crate::command::path::proof::Proof;
+use crate::command::path::proof::{Apis, Proof};
 use crate::output::clean;
 use anstyle::{AnsiColor, Effects, Style};
 use groundswell_change::path::{
@@ -106,6 +106,7 @@ pub(crate) fn proof(proof: &Proof, width: usize) -> String {
     }
     page.gap();
     page.add("", "", BOLD, "Rendered");
+    doubts(proof).iter().for_each(|words| page.add("  ? ", "    ", HELD, words));
     let bent = proof.0.iter().any(|tried| tried.taken);
     // What a chart says of Kubernetes is seen in two steps: from it, and to it.
     let mut told = BTreeSet::new();
@@ -132,6 +133,38 @@ pub(crate) fn proof(proof: &Proof, width: usize) -> String {
         }
     }
     page.text
+}
+
+/// What the renders were not told, and what that may have done to them.
+pub(crate) fn doubts(proof: &Proof) -> Vec<&'static str> {
+    let rendered = || proof.0.iter().filter(|tried| tried.why_not.is_none());
+    let told = |apis: Apis| rendered().any(|tried| tried.apis == apis);
+    let mut words = Vec::new();
+    if told(Apis::NotGiven) {
+        words.push(
+            "which APIs the cluster serves was not given (--api-versions FILE): charts that ask saw helm's built-in list, \
+             and what a hop is blocked for may come from that",
+        );
+    }
+    if told(Apis::NoKinds) {
+        words.push(
+            "--api-versions names no group/version/Kind: charts that ask for a kind did not find it, and what a hop is blocked for \
+             may come from that",
+        );
+    }
+    if told(Apis::OfAnother) {
+        words.push(
+            "--api-versions is of the cluster before it is upgraded: after that, charts that ask saw helm's built-in list, \
+             and what a hop is blocked for may come from that",
+        );
+    }
+    let unknown = || rendered().filter(|tried| tried.kubernetes.is_none());
+    if unknown().any(|tried| tried.apis == Apis::NotGiven) {
+        words.push("what the cluster runs was not given (--kube-version): APIs that Kubernetes removed were not looked at");
+    } else if unknown().next().is_some() {
+        words.push("what the cluster runs was not given (--kube-version): which APIs it lacks is known from --api-versions at most");
+    }
+    words
 }
 
 fn one(page: &mut Page, hop: &Hop, back: &groundswell_change::path::Stand, from: &groundswell_change::path::Stand) {

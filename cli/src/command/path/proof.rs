@@ -30,6 +30,9 @@ pub(crate) struct ProofArgs {
     /// Your values documents, in order, for the renders
     #[arg(short = 'f', long = "values", value_name = "FILE", help_heading = "Proof by rendering")]
     values: Vec<PathBuf>,
+    /// APIs that the cluster serves as it is now, as `chart diff` reads them; for the hops before an upgrade of the cluster only
+    #[arg(long, value_name = "FILE", help_heading = "Proof by rendering")]
+    api_versions: Option<PathBuf>,
     /// Name of the release, on the whole way [default: the name of --from's chart]
     #[arg(long, value_name = "NAME", help_heading = "Proof by rendering")]
     release: Option<String>,
@@ -78,11 +81,28 @@ pub(crate) struct Tried {
     pub(crate) why_not: Option<String>,
     /// Whether the way has this step; what was seen may have bent it.
     pub(crate) taken: bool,
+    /// With which list of APIs.
+    #[serde(skip)]
+    pub(crate) apis: Apis,
     #[serde(skip)]
     ran: Ran,
     /// With what it was rendered.
     #[serde(skip)]
     source: String,
+}
+
+/// What a render was told of the APIs that the cluster serves: what charts do not find there they do without, or take an older one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Apis {
+    /// Nothing, since nobody gave a list.
+    #[default]
+    NotGiven,
+    /// Nothing: the list is of the cluster before it is upgraded.
+    OfAnother,
+    /// A list such as `kubectl api-versions` prints.
+    NoKinds,
+    /// A list with kinds.
+    Kinds,
 }
 
 /// The way, with what the renders proved.
@@ -118,7 +138,8 @@ pub(crate) async fn prove(set: &RuleSet, question: &Question, args: &ProofArgs, 
         for leg in legs {
             out.note(&format!("rendering {} → {}", clean(&leg.0.to_string()), clean(&leg.1.to_string())))?;
             let found = bench.step(&set, &leg, out).await;
-            proof.put(leg, found, bench.source());
+            let apis = bench.told(leg.2.at.as_ref());
+            proof.put(leg, found, bench.source(), apis);
         }
         route = solve(&apply_evidence(&set, &proof.evidence()), question);
     }
@@ -137,20 +158,20 @@ impl Proof {
     }
 
     /// Another Kubernetes may show other things of the same step, and then it is that one which counts.
-    fn put(&mut self, (from, to, ran): (Stand, Stand, Ran), found: Result<Vec<Seen>>, source: String) {
+    fn put(&mut self, (from, to, ran): (Stand, Stand, Ran), found: Result<Vec<Seen>>, source: String, apis: Apis) {
         let (seen, why_not) = match found {
             Ok(seen) => (seen, None),
             Err(failure) => (Vec::new(), Some(why(failure))),
         };
         self.0.retain(|tried| (&tried.from, &tried.to) != (&from, &to));
-        self.0.push(Tried { kubernetes: ran.words(), from, to, seen, why_not, taken: false, ran, source });
+        self.0.push(Tried { kubernetes: ran.words(), from, to, seen, why_not, taken: false, apis, ran, source });
     }
 
     /// What is still not rendered after the last round.
     fn give_up(&mut self, legs: Vec<(Stand, Stand, Ran)>) {
         for leg in legs {
             let why = format!("what the renders showed bent the path {ROUNDS} times; this step came last");
-            self.put(leg, Err(Failure::error(why, "", "")), String::new());
+            self.put(leg, Err(Failure::error(why, "", "")), String::new(), Apis::NotGiven);
         }
     }
 
@@ -180,6 +201,10 @@ struct Bench<'a> {
     folder: BTreeMap<(String, Version), PathBuf>,
     loaded: BTreeMap<Stand, Loaded>,
     documents: Vec<(String, String)>,
+    /// What the cluster serves as it is now; empty where nobody said.
+    apis: Vec<String>,
+    /// What it runs as it is now.
+    runs: Option<Version>,
     preview: Preview,
     /// The chart with which the way begins: a release keeps its name.
     first: String,
@@ -194,12 +219,14 @@ impl<'a> Bench<'a> {
         }
         let binary = given::helm(args.helm.as_deref(), environment)?;
         let documents = given::documents(&args.values)?;
+        let apis = args.api_versions.as_deref().map(given::api_versions).transpose()?.unwrap_or_default();
         let home = tempfile::tempdir().map_err(|error| Failure::error("cannot make a folder for helm", error, ""))?;
         let helm = Helm { binary, stub: None, home: home.path().to_owned(), cluster: Cluster::None };
         let preview = Preview { helm, control: Control::new(RENDER), progress: None, cache: None };
         let folder = args.charts.as_deref().map(charts_in).transpose()?.unwrap_or_default();
         let first = question.from.chart.clone();
-        Ok(Self { first, args, folder, loaded: BTreeMap::new(), documents, preview, _home: home })
+        let runs = question.kubernetes.clone();
+        Ok(Self { first, args, folder, loaded: BTreeMap::new(), documents, apis, runs, preview, _home: home })
     }
 
     /// With what it renders, for people.
@@ -208,6 +235,17 @@ impl<'a> Bench<'a> {
             0 => "rendered with the charts' own values".to_owned(),
             1 => "rendered with 1 values document".to_owned(),
             count => format!("rendered with {count} values documents"),
+        }
+    }
+
+    /// What a render for this Kubernetes is told of the APIs.
+    fn told(&self, kubernetes: Option<&Version>) -> Apis {
+        let names_kind = |api: &String| api.rsplit('/').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_uppercase()));
+        match () {
+            () if self.apis.is_empty() => Apis::NotGiven,
+            () if kubernetes != self.runs.as_ref() => Apis::OfAnother,
+            () if self.apis.iter().any(names_kind) => Apis::Kinds,
+            () => Apis::NoKinds,
         }
     }
 
@@ -256,7 +294,11 @@ impl<'a> Bench<'a> {
         let release =
             ReleaseName::new(&self.args.namespace, name).map_err(|error| Failure::usage(chain(&error), "see --release and --namespace"))?;
         let kube_version = kubernetes.map(ToString::to_string);
-        Ok(PreviewTarget { from: "--kube-version".to_owned(), kube_version, api_versions: Vec::new(), release })
+        let api_versions = match self.told(kubernetes) {
+            Apis::NotGiven | Apis::OfAnother => Vec::new(),
+            Apis::NoKinds | Apis::Kinds => self.apis.clone(),
+        };
+        Ok(PreviewTarget { from: "--kube-version".to_owned(), kube_version, api_versions, release })
     }
 
     async fn load(&mut self, stand: &Stand, out: &mut Output) -> Result<Loaded> {

@@ -107,6 +107,69 @@ fn a_hop_that_is_blocked_is_shown_and_told() {
     assert_eq!(value["rendered"][0]["seen"][0]["blocks"]["code"], "does-not-render");
 }
 
+/// Asks for the kind, as Grafana's chart does.
+fn asking() -> String {
+    format!(
+        "{{{{ if .Capabilities.APIVersions.Has \"policy/v1/PodDisruptionBudget\" }}}}\n{BUDGET}{{{{ else }}}}\n{}{{{{ end }}}}\n",
+        BUDGET.replace("policy/v1", "policy/v1beta1")
+    )
+}
+
+/// The text under `Rendered`, in one line.
+fn rendered(text: &str) -> String {
+    text.split("\nRendered\n").nth(1).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+const NO_LIST: &str = "? which APIs the cluster serves was not given (--api-versions FILE): charts that ask saw helm's built-in list, \
+    and what a hop is blocked for may come from that";
+
+#[test]
+fn a_chart_that_asks_for_an_api_gets_the_list() {
+    let list = tempfile::NamedTempFile::new().unwrap();
+    let with = format!("--api-versions {}", list.path().display());
+    fs::write(list.path(), "v1\napps/v1\npolicy/v1\npolicy/v1/PodDisruptionBudget\n").unwrap();
+    let (exit, text) = step("", &asking(), &with);
+    assert!(exit == Exit::Ok && !text.contains("BLOCKED") && !rendered(&text).contains('?'), "{text}");
+    let (exit, text) = step("", &asking(), "");
+    assert!(exit == Exit::Blocked && text.contains("is policy/v1beta1 PodDisruptionBudget"), "{text}");
+    assert_eq!(rendered(&text).matches(NO_LIST).count(), 1, "{text}");
+    // What `kubectl api-versions` prints has no kinds.
+    fs::write(list.path(), "v1\napps/v1\npolicy/v1\n").unwrap();
+    let (exit, text) = step("", &asking(), &with);
+    assert!(exit == Exit::Blocked && rendered(&text).contains("? --api-versions names no group/version/Kind: "), "{text}");
+}
+
+#[test]
+fn the_list_is_of_the_cluster_as_it_is_now() {
+    let list = tempfile::NamedTempFile::new().unwrap();
+    fs::write(list.path(), "policy/v1/PodDisruptionBudget\n").unwrap();
+    let shelf = Shelf::of("beacon", &[("1.0.0", "", ""), ("2.0.0", "kubeVersion: '>=1.25.0-0'\n", &asking())]);
+    let line = format!("--chart beacon --from 1.0.0 --to 2.0.0 --kube-version 1.24.3 --api-versions {}", list.path().display());
+    let (exit, text) = shelf.show(&line);
+    assert!(exit == Exit::Blocked && text.contains("Upgrade Kubernetes from 1.24 to 1.25 or newer"), "{text}");
+    assert_eq!(rendered(&text).matches("? --api-versions is of the cluster before it is upgraded: ").count(), 1, "{text}");
+}
+
+#[test]
+fn what_the_renders_were_not_told_is_said_once() {
+    let shelf = Shelf::of("beacon", &[("1.0.0", "", CLAIM), ("2.0.0", "", CLAIM), ("3.0.0", "", CLAIM)]);
+    let rules = tempfile::NamedTempFile::new().unwrap();
+    let stop = "apiVersion: groundswell.dev/v1alpha1\nkind: PathRules\nchart: beacon\nversions: [1.0.0, 2.0.0, 3.0.0]\n\
+        rules:\n- {id: stop, from: <2, to: '>=3', mustStopAt: 2.x, source: runbook 7}\n";
+    fs::write(rules.path(), stop).unwrap();
+    let line = format!("--chart beacon --from 1.0.0 --to 3.0.0 --rules {}", rules.path().display());
+    let (_, text) = shelf.show(&line);
+    assert!(text.contains(": 2 hops") && text.contains("\nRendered\n  ? which APIs the cluster serves was not given"), "{text}");
+    let no_version = "? what the cluster runs was not given (--kube-version): APIs that Kubernetes removed were not looked at";
+    let said = rendered(&text);
+    assert_eq!((said.matches(NO_LIST).count(), said.matches(no_version).count(), said.matches('?').count()), (1, 1, 2), "{text}");
+    // Beside JSON, since its document does not have it.
+    let (_, _, noise) = run(&format!("show --charts {} --helm {} {line} -o json", shelf.0.path().display(), helm().display()));
+    assert_eq!(noise.matches("note: which APIs the cluster serves was not given").count(), 1, "{noise}");
+    let (_, text) = shelf.show(&format!("{line} --kube-version 1.28.3"));
+    assert!(rendered(&text).contains(NO_LIST) && !rendered(&text).contains(no_version), "{text}");
+}
+
 #[test]
 fn what_is_installed_was_rendered_before_the_cluster_was_upgraded() {
     let moves = format!(
