@@ -46,13 +46,19 @@ fn runs_in(pid: i32, dir: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
     use std::process::{Child, Command, Stdio};
 
     use super::*;
 
-    /// Waits for a line that never comes, with `word` on its command line.
+    /// Waits for a line that never comes, with `word` on its command line. It has spoken before it is given away: `spawn` comes
+    /// back while the kernel still sets the new program up, and until then its command line reads as empty.
     fn waiting(word: &str) -> Child {
-        Command::new("sh").args(["-c", "read line", word]).stdin(Stdio::piped()).spawn().unwrap()
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo; read line", word]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = shell.spawn().unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        child
     }
 
     #[test]
