@@ -34,7 +34,13 @@ pub fn shown(keys: &[&str], value: &Value) -> Value {
     mask::of_values(keys, value)
 }
 
-/// The same for a value that reaches the data of a Secret: all of it is one.
+/// An object as it may be shown: what is in a Secret is masked, and what stands at keys that look like a secret's.
+#[must_use]
+pub fn open(object: &Value) -> Value {
+    mask::masked(text(object, "kind"), &[], object)
+}
+
+/// As [`shown`], for a value that reaches the data of a Secret: all of it is one.
 #[must_use]
 pub fn hidden(value: &Value) -> Value {
     if matches!(value, Value::Null | Value::Bool(_)) { value.clone() } else { Value::String(mask::MASK.to_owned()) }
