@@ -16,6 +16,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,8 @@ const ENTRY_PREFIX: u8 = b'e';
 const RECORD_HEAD: usize = 1 + 8;
 /// Entries in one batch of an import: as many as the operations of a group.
 const IMPORT_BATCH: usize = 512;
+/// A thread that is done needs microseconds to let go; on a machine under load it may wait for its turn.
+const LETTING_GO: Duration = Duration::from_secs(10);
 
 /// Written with every group, in the same batch.
 #[derive(Serialize, Deserialize)]
@@ -291,9 +295,20 @@ enum Found {
     State(State),
 }
 
+/// A thread of sled's pool may hold the log, and sled's lock on it, for a moment after the database was dropped; sled itself
+/// takes its lock without waiting. The lock of the folder says that nobody else is there to wait for.
+fn until_let_go(dir: &Path) {
+    let Ok(log) = File::options().read(true).write(true).open(log_path(dir)) else { return };
+    let begun = Instant::now();
+    while matches!(log.try_lock(), Err(fs::TryLockError::WouldBlock)) && begun.elapsed() < LETTING_GO {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn open_sled(dir: &Path, options: &SledOptions) -> Result<(::sled::Db, Found), OpenError> {
     let config =
         ::sled::Config::new().path(sled_dir(dir)).cache_capacity(options.cache_bytes).flush_every_ms(Some(500)).use_compression(false);
+    until_let_go(dir);
     // sled panics on some damaged logs where it should return an error.
     catch_unwind(AssertUnwindSafe(|| {
         let db = config.open().map_err(|e| sled_error(dir, e))?;
@@ -399,6 +414,7 @@ mod tests {
         disk.write(&delta).unwrap();
         state.apply(delta);
         drop(disk);
+        until_let_go(dir.path());
         let db = ::sled::open(sled_dir(dir.path())).unwrap();
         change(&db);
         drop(db);
@@ -419,6 +435,25 @@ mod tests {
         assert_eq!(tampered(|db| drop(db.insert(entry_key("b"), encode(&older)).unwrap())), hole);
         assert_eq!(tampered(|db| drop(db.insert(entry_key("b"), vec![9]).unwrap())), "an entry cannot be read");
         assert_eq!(tampered(|db| drop(db.remove(META_KEY).unwrap())), "it has entries but no head record");
+    }
+
+    /// As a thread of sled's pool does that has not had its turn since the database was dropped.
+    #[test]
+    fn who_has_still_to_let_go_of_the_log_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Disk::open(dir.path(), &SledOptions::default()).unwrap());
+        until_let_go(dir.path());
+        let held = File::open(log_path(dir.path())).unwrap();
+        held.lock().unwrap();
+        let folder = dir.path().to_owned();
+        let opening = thread::spawn(move || Disk::open(&folder, &SledOptions::default()).map(drop));
+        // Time for one that does not wait to fail.
+        let begun = Instant::now();
+        while !opening.is_finished() && begun.elapsed() < Duration::from_millis(100) {
+            thread::yield_now();
+        }
+        drop(held);
+        opening.join().unwrap().unwrap();
     }
 
     #[test]
