@@ -98,7 +98,15 @@ fn one(verdict: &OverrideVerdict) -> Option<Item> {
         OverrideClass::NotTried | OverrideClass::Works => return None,
     };
     let affects: Vec<String> = verdict.affects.iter().map(|object| format!("changes {object}")).collect();
-    Some(item.detail(affects))
+    let next = item.next.iter().cloned().chain(read_as(&verdict.path)).collect::<Vec<_>>().join("; ");
+    Some(item.detail(affects).next(next))
+}
+
+/// How a key got a name that nobody writes.
+fn read_as(path: &str) -> Option<String> {
+    let read = path.split('.').find(|key| matches!(*key, "true" | "false"))?;
+    let words = if read == "true" { "on, yes and y" } else { "off, no and n" };
+    Some(format!("Helm reads the keys {words} as {read} where they are not in quotes"))
 }
 
 fn untried(verdicts: &[&OverrideVerdict]) -> Option<Item> {
@@ -260,8 +268,11 @@ mod tests {
         let held = OverrideVerdict { old_default: None, new_default: None, ..verdict("", OverrideClass::DefaultChanged, json!("1.0")) };
         let affects = vec!["Secret/ns/s".to_owned()];
         let hidden = OverrideVerdict { affects, ..verdict("smtp", OverrideClass::DefaultChanged, json!("hunter2")) };
-        let input = Input { overrides: Some(vec![now, typo, held, hidden]), ..Input::default() };
+        let on = verdict("flags.true", OverrideClass::NoEffect, json!(1));
+        let input = Input { overrides: Some(vec![now, typo, held, hidden, on]), ..Input::default() };
         insta::assert_snapshot!(page(&run(super::items, &input)), @r#"
+        ACT override-no-effect flags.true changed the old version and changes nothing in the new one, though it is still written there
+            -> check what flags.true was for, then move or delete it in prod.yaml; Helm reads the keys on, yes and y as true where they are not in quotes
         look override-never-worked b has no effect, neither in the old version nor in the new one
             -> delete b from base.yaml and prod.yaml, or see whether another value switches off what it belongs to
         look override-default-changed "" works now and changed nothing before: without it the new version does something else than the old one did
