@@ -3,6 +3,7 @@
 //! Rendering is helm's, with the operator's own documents; values never travel as arguments. Both sides are rendered at the same
 //! time, each twice, so that what is random is known. CRDs come from the archives, as Helm's own rule chooses them.
 
+mod clock;
 #[cfg(feature = "corpus")]
 pub mod corpus;
 mod defaults;
@@ -243,9 +244,9 @@ impl Preview {
         documents: &[(String, String)],
         given: &Value,
     ) -> Result<Renders, PreviewError> {
-        let [first, second] = [revision::FIRST, revision::SECOND]
-            .map(|number| documents.iter().map(|(_, text)| revision::written(text, number)).collect::<Vec<String>>());
-        let [first, second] = [&first, &second].map(|texts| texts.iter().map(String::as_bytes).collect::<Vec<&[u8]>>());
+        let first: Vec<&[u8]> = documents.iter().map(|(_, text)| text.as_bytes()).collect();
+        let later: Vec<_> = documents.iter().map(|(_, text)| clock::later(text)).collect();
+        let second: Vec<&[u8]> = later.iter().map(|text| text.as_bytes()).collect();
         let clock = asks_for_the_time(chart.archive, documents);
         let mut version = target.kube_version.clone();
         let mut instead = None;

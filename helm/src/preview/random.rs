@@ -1,12 +1,13 @@
 //! What is different each time a chart is rendered: passwords, certificates, times. It says nothing about a change between
 //! versions, so it is taken out and named.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use groundswell_change::compare::{Step, path_text};
 pub use groundswell_change::input::RANDOM;
 use groundswell_change::input::{RandomField, Rendered, is_drawn};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::revision;
 
@@ -25,16 +26,16 @@ pub(super) fn steady(first: Vec<Rendered>, second: Vec<Rendered>, name: &dyn Fn(
     if first == second {
         return Steady { objects: first, ..Steady::default() };
     }
-    let mut others: BTreeMap<(String, String), Vec<Rendered>> = BTreeMap::new();
-    for object in second.into_iter().rev() {
-        others.entry((object.source.clone(), name(&object.value))).or_default().push(object);
+    let mut others: BTreeMap<(String, String), Vec<(usize, Rendered)>> = BTreeMap::new();
+    for (at, object) in second.into_iter().enumerate().rev() {
+        others.entry((object.source.clone(), name(&object.value))).or_default().push((at, object));
     }
     let (mut out, mut single) = (Steady::default(), Vec::new());
     let mut slots: Vec<Option<Rendered>> = Vec::with_capacity(first.len());
     for mut object in first {
         let named = name(&object.value);
         match others.get_mut(&(object.source.clone(), named.clone())).and_then(Vec::pop) {
-            Some(other) => {
+            Some((_, other)) => {
                 blank(&mut object.value, &other.value, &named, &mut out.random);
                 slots.push(Some(object));
             }
@@ -45,7 +46,9 @@ pub(super) fn steady(first: Vec<Rendered>, second: Vec<Rendered>, name: &dyn Fn(
         }
     }
     let mut left: BTreeMap<(String, String), Vec<Rendered>> = BTreeMap::new();
-    for object in others.into_values().flatten() {
+    let mut rest: Vec<(usize, Rendered)> = others.into_values().flatten().collect();
+    rest.sort_by_key(|(at, _)| Reverse(*at));
+    for (_, object) in rest {
         left.entry((object.source.clone(), kind(&object.value))).or_default().push(object);
     }
     let mut wanted: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -103,7 +106,7 @@ fn blank_at(value: &mut Value, other: &Value, path: &mut Vec<Step>, found: &mut 
     }
     match (value, other) {
         (Value::Object(map), Value::Object(others)) => {
-            let gone: Vec<String> = others.keys().filter(|key| !map.contains_key(*key)).cloned().collect();
+            let gone = if blank_keys(map, others, path, found) { Vec::new() } else { only_in(others, map) };
             for key in gone {
                 // A key that is there only sometimes is taken for there, so that both sides have it alike.
                 map.insert(key.clone(), RANDOM.into());
@@ -136,6 +139,29 @@ fn blank_at(value: &mut Value, other: &Value, path: &mut Vec<Step>, found: &mut 
         }
         (value, other) => replace(value, other, path, found),
     }
+}
+
+/// Keys of the first that the second does not have.
+fn only_in(map: &Map<String, Value>, other: &Map<String, Value>) -> Vec<String> {
+    map.keys().filter(|key| !other.contains_key(*key)).cloned().collect()
+}
+
+/// As many keys of one render as of the other that only it has are one and the same, with random names. They become one, for their order
+/// is random too. Whether there were any.
+fn blank_keys(map: &mut Map<String, Value>, others: &Map<String, Value>, path: &mut Vec<Step>, found: &mut dyn FnMut(&[Step])) -> bool {
+    let (mine, theirs) = (only_in(map, others), only_in(others, map));
+    let name = match (mine.as_slice(), theirs.as_slice()) {
+        ([], _) => return false,
+        ([one], [two]) => revision::marked(one, two).unwrap_or_else(|| RANDOM.to_owned()),
+        (mine, theirs) if mine.len() == theirs.len() => RANDOM.to_owned(),
+        _ => return false,
+    };
+    map.retain(|key, _| !mine.contains(key));
+    map.insert(name.clone(), RANDOM.into());
+    path.push(Step::Key(name));
+    found(path);
+    path.pop();
+    true
 }
 
 fn replace(value: &mut Value, other: &Value, path: &[Step], found: &mut dyn FnMut(&[Step])) {
@@ -205,11 +231,24 @@ mod tests {
     }
 
     #[test]
+    fn keys_with_random_names_are_one() {
+        let data = |key: &str| object("a", &json!({"data": {key: "x", "b": "y"}}));
+        let random = steady(vec![data("k1")], vec![data("z9")], &name);
+        assert_eq!(random.objects[0].value["data"], json!({"(random)": RANDOM, "b": "y"}));
+        assert_eq!(random.random.len(), 1);
+        let revision = steady(vec![data("r2")], vec![data("r7921")], &name);
+        assert_eq!(revision.objects[0].value["data"], json!({"r(revision)": RANDOM, "b": "y"}));
+    }
+
+    #[test]
     fn random_names_are_matched_and_other_sets_are_said() {
         let given = |names: &[&str]| names.iter().map(|n| object(n, &json!({}))).collect::<Vec<_>>();
         let named = steady(given(&["fix", "job-ab1"]), given(&["fix", "job-ab2"]), &name);
         assert_eq!(paths(&named), ["Secret/job-(random) metadata.name"]);
         assert!(named.unsteady.is_empty() && named.objects.len() == 2);
+        let valued = |names: [&str; 2]| names.iter().zip([1, 2]).map(|(n, v)| object(n, &json!({"v": v}))).collect::<Vec<_>>();
+        let ordered = steady(valued(["c-x", "c-y"]), valued(["c-a", "c-z"]), &name);
+        assert_eq!(paths(&ordered), ["Secret/c-(random) metadata.name"; 2], "the first is the first");
         let sets = steady(given(&["fix", "x", "y"]), given(&["fix", "z"]), &name);
         assert_eq!(sets.unsteady, ["c/templates/s.yaml"]);
         assert_eq!(sets.objects.len(), 1);

@@ -16,7 +16,7 @@ fn slots() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// An archive on disk, for the first render of a side and for the second: two files where the chart asks for its revision.
+/// An archive on disk: the copy for the first render of a side, and the one for the second.
 struct Both {
     first: PathBuf,
     second: PathBuf,
@@ -50,8 +50,7 @@ impl Renderer {
         let refused = |source| PreviewError::Folder { path: work.clone(), source };
         // In helm's own folder, which is ours alone.
         let folder = tempfile::Builder::new().prefix("preview-").tempdir_in(&work).map_err(refused)?;
-        let old = laid(folder.path(), "old", old).await?;
-        let new = laid(folder.path(), "new", new).await?;
+        let (old, new) = tokio::try_join!(laid(folder.path(), "old", old), laid(folder.path(), "new", new))?;
         let slots = Arc::new(Semaphore::new(slots()));
         Ok(Self { helm: helm.clone(), control: control.clone(), target: target.clone(), old, new, slots, _folder: folder })
     }
@@ -74,7 +73,7 @@ impl Renderer {
         self.render_now(which, kube_version, values).await
     }
 
-    /// The same side once more, at another revision of the release.
+    /// The same side once more, at another revision of the release and a day later.
     pub(super) async fn render_again(
         &self,
         which: Which,
@@ -103,19 +102,14 @@ impl Renderer {
     }
 }
 
-/// Writes the archive, and where it asks for the revision both copies of it instead.
+/// Writes both copies of the archive.
 async fn laid(folder: &Path, name: &str, chart: PreviewChart<'_>) -> Result<Both, PreviewError> {
-    let write = async |path: PathBuf, bytes: &[u8]| {
-        let written = tokio::fs::write(&path, bytes).await;
-        written.map(|()| path.clone()).map_err(|source| PreviewError::Folder { path, source })
-    };
-    let first = folder.join(format!("{name}.tgz"));
-    // What cannot be written so is rendered as it is: then its revision is 1 each time.
-    let asked = revision::is_asked_for(chart.archive);
-    let copies = [revision::FIRST, revision::SECOND].map(|number| asked.then(|| revision::archive(chart.bytes, number).ok()).flatten());
-    let [Some(one), Some(two)] = copies else {
-        let first = write(first, chart.bytes).await?;
-        return Ok(Both { second: first.clone(), first });
-    };
-    Ok(Both { first: write(first, &one).await?, second: write(folder.join(format!("{name}-again.tgz")), &two).await? })
+    let (first, second) = (folder.join(format!("{name}.tgz")), folder.join(format!("{name}-again.tgz")));
+    let refused = |path: &Path, source| PreviewError::Folder { path: path.to_owned(), source };
+    let bytes = chart.bytes.to_owned();
+    let copies = tokio::task::spawn_blocking(move || Ok((revision::first(&bytes)?, revision::second(&bytes)?))).await;
+    let (one, two) = copies.map_err(|_| PreviewError::Ended)?.map_err(|source| refused(&first, source))?;
+    tokio::fs::write(&first, &one).await.map_err(|source| refused(&first, source))?;
+    tokio::fs::write(&second, &two).await.map_err(|source| refused(&second, source))?;
+    Ok(Both { first, second })
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use groundswell_change::input::REVISION;
+
 use super::*;
 use crate::pack::pack;
 use crate::testing;
@@ -165,11 +167,28 @@ async fn a_name_that_keeps_the_objects_is_found() {
 }
 
 #[tokio::test]
+async fn a_day_is_another_at_each_upgrade() {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {day: '{{ now | date \"2006-01-02\" }}', minute: '{{ now.Format \"15:04\" }}', \
+               word: '{{ \"now\" }} now', v: {{ tpl .Values.v . | quote }}}\n";
+    let chart = chart("1.0.0", &[("templates/m.yaml", map)]);
+    let made = bench().sides(&chart, &chart, &["v: '{{ now | htmlDate }}'\n"]).await.unwrap().input.new;
+    assert_eq!(made.objects[0].value["data"], serde_json::json!({"day": RANDOM, "minute": RANDOM, "v": RANDOM, "word": "now now"}));
+}
+
+#[tokio::test]
 async fn a_revision_is_another_at_each_upgrade() {
     let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: 'mig-{{ .Release.Revision }}'}\nspec: {}\n";
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {rev: '{{ $.Release.Revision }}', v: {{ tpl .Values.v . | quote }}}\n\
                {{- if eq .Release.Revision 1 }}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: first}\n{{- end }}\n";
     let chart = chart("1.0.0", &[("templates/j.yaml", job), ("templates/m.yaml", map)]);
+    let ways = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ways}\ndata:\n  a: '{{ $r := .Release }}{{ $r.Revision }}'\n  b: '{{ (.Release).Revision }}'\n  \
+                c: '{{ index .Release \"Revision\" }}'\n  d: '{{ with .Release }}{{ .Revision }}{{ end }}'\n  e: '{{ index (dict \"root\" $).root.Release \"Revision\" }}'\n";
+    let sub = "apiVersion: v2\nname: sub\nversion: 0.1.0\n";
+    let within = [("charts/sub/Chart.yaml", sub), ("charts/sub/templates/a/b/c/w.yaml", ways)];
+    let other = self::chart("1.0.0", &within);
+    let made = bench().sides(&other, &other, &[]).await.unwrap().input.new;
+    let data = serde_json::json!({"a": REVISION, "b": REVISION, "c": REVISION, "d": REVISION, "e": REVISION});
+    assert_eq!(made.objects[0].value["data"], data, "however it is asked for");
     let made = bench().sides(&chart, &chart, &["v: 'r{{ .Release.Revision }}'\n"]).await.unwrap().input.new;
     let texts: Vec<&str> = made
         .objects
