@@ -2,17 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use groundswell_change::input::{RANDOM, REVISION, Side, is_drawn};
-use groundswell_change::overrides::object_ref;
+use groundswell_change::overrides::{object_ref, open};
 use serde_json::Value;
 
 use super::manifest;
 
-/// Stands among the changed objects when what is in a Secret is among the changes, and not its labels alone.
+/// Stands among the changed objects when what is in a Secret is among the changes, and not its labels alone; or when an object changes
+/// only where it holds a secret, as in a variable called `DB_PASSWORD`.
 pub(super) const SECRET_DATA: &str = "(the data of a Secret)";
 
 /// Fields of one render that are looked at to tell what a key makes: a large chart has some 50,000 in all.
 const MAX_LEAVES: usize = 100_000;
+
+/// Shortest text that is looked for in others.
+const SHORTEST: usize = 4;
 
 /// A field with its value: object, path, value.
 pub(super) type Leaf = (String, String, String);
@@ -86,8 +92,7 @@ impl Reference {
                 None => self.nameless_twin(&object.source, &object.value),
             };
             if !same {
-                if is_secret(&object.value) && self.steady.get(&key).is_none_or(|steady| !alike(&content(steady), &content(&object.value)))
-                {
+                if self.steady.get(&key).map_or_else(|| is_secret(&object.value), |steady| is_of_secrets(steady, &object.value)) {
                     out.insert(SECRET_DATA.to_owned());
                 }
                 out.insert(name);
@@ -154,14 +159,68 @@ impl Reference {
         all
     }
 
+    /// What its objects say.
+    pub(super) fn texts(&self) -> Texts {
+        let (mut all, mut shown) = (BTreeSet::new(), BTreeSet::new());
+        for ((_, name), value) in &self.steady {
+            leaves(name, &open(value), String::new(), &mut shown);
+            leaves(name, &decoded(value), String::new(), &mut all);
+        }
+        let text = |(_, _, text): &Leaf| text.clone();
+        Texts { kept: all.difference(&shown).map(text).collect(), shown: shown.iter().map(text).collect() }
+    }
+
     fn nameless_twin(&self, source: &str, value: &Value) -> bool {
         let of_source = |((from, _), _): &(&(String, String), &Value)| from == source;
         self.nameless.contains(source) && self.steady.iter().filter(of_source).any(|(_, steady)| alike(steady, value))
     }
 }
 
+/// The texts of a render.
+pub(super) struct Texts {
+    /// Those that anybody may see.
+    shown: BTreeSet<String>,
+    /// Those with something in them that is to be kept out of sight.
+    kept: BTreeSet<String>,
+}
+
+/// Whether a value, or a part of one, stands in these renders only where it is to be kept out of sight.
+pub(super) fn is_kept(value: &Value, renders: &[Texts; 2]) -> bool {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(items) => return items.iter().any(|item| is_kept(item, renders)),
+        Value::Object(map) => return map.values().any(|value| is_kept(value, renders)),
+        Value::Null | Value::Bool(_) => return false,
+    };
+    // A short word is part of many another.
+    let has = |texts: &BTreeSet<String>| {
+        if text.len() < SHORTEST { texts.contains(&text) } else { texts.iter().any(|one| one.contains(&text)) }
+    };
+    !text.is_empty() && renders.iter().any(|render| has(&render.kept)) && !renders.iter().any(|render| has(&render.shown))
+}
+
+/// The object with the data of a Secret as it will be read.
+fn decoded(value: &Value) -> Value {
+    let mut value = value.clone();
+    if is_secret(&value)
+        && let Some(Value::Object(data)) = value.get_mut("data")
+    {
+        for entry in data.values_mut() {
+            let text = entry.as_str().and_then(|text| String::from_utf8(STANDARD.decode(text).ok()?).ok());
+            *entry = text.map_or(Value::Null, Value::String);
+        }
+    }
+    value
+}
+
 fn is_secret(value: &Value) -> bool {
     value["kind"].as_str().is_some_and(|kind| kind.contains("Secret"))
+}
+
+/// Whether what differs is in a Secret, or only where a secret stands.
+fn is_of_secrets(steady: &Value, trial: &Value) -> bool {
+    (is_secret(trial) && !alike(&content(steady), &content(trial))) || alike(&open(steady), &open(trial))
 }
 
 /// An object without its labels and annotations.
@@ -178,8 +237,10 @@ fn without_random(steady: &Value, trial: &Value) -> Value {
     match (steady, trial) {
         (Value::String(text), _) if is_drawn(text) => Value::Null,
         (Value::Object(steady), Value::Object(trial)) => {
+            let drawn = steady.keys().any(|key| is_drawn(key));
+            let other = |value: &Value| if drawn { Value::Null } else { value.clone() };
             let each = |(key, value): (&String, &Value)| {
-                (key.clone(), steady.get(key).map_or_else(|| value.clone(), |one| without_random(one, value)))
+                (key.clone(), steady.get(key).map_or_else(|| other(value), |one| without_random(one, value)))
             };
             Value::Object(trial.iter().map(each).collect())
         }
@@ -226,7 +287,8 @@ fn alike(steady: &Value, trial: &Value) -> bool {
                 Some(trial) => alike(value, trial),
                 None => value.as_str().is_some_and(is_drawn),
             };
-            trial.keys().all(|key| steady.contains_key(key)) && steady.iter().all(known)
+            let drawn = steady.keys().any(|key| is_drawn(key));
+            (drawn || trial.keys().all(|key| steady.contains_key(key))) && steady.iter().all(known)
         }
         (Value::Array(steady), Value::Array(trial)) => {
             steady.len() == trial.len() && steady.iter().zip(trial).all(|(steady, trial)| alike(steady, trial))
@@ -277,6 +339,20 @@ mod tests {
         let without = &without[..without.find("---\n# Source: c/templates/m").unwrap()];
         assert_eq!(reference.differs(without).into_iter().collect::<Vec<_>>(), ["ConfigMap/ops/m"]);
     }
+
+    #[test]
+    fn a_key_with_a_random_name_is_no_difference() {
+        let map = |key: &str, v: &str| {
+            format!(
+                "---\n# Source: c/templates/m.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata: {{{key}: x, v: {v}}}\n"
+            )
+        };
+        let reference = reference(&map("k1", "one"), &map("k2", "one"));
+        assert!(reference.differs(&map("k3", "one")).is_empty());
+        assert_eq!(reference.differs(&map("k3", "two")).len(), 1);
+        assert_eq!(reference.delta(&map("k3", "two")).come.len(), 1);
+    }
+
     #[test]
     fn what_is_in_a_secret_is_told_from_its_labels() {
         let secret = |label: &str, data: &str| {
@@ -289,5 +365,27 @@ mod tests {
         assert_eq!(differs(&secret("b", "eA==")), ["Secret/ops/s"]);
         assert_eq!(differs(&secret("a", "eQ==")), [SECRET_DATA, "Secret/ops/s"]);
         assert_eq!(differs(""), [SECRET_DATA, "Secret/ops/s"]);
+    }
+
+    #[test]
+    fn a_variable_that_is_a_secret_is_one_and_its_text_is_kept() {
+        let pod = |password: &str, name: &str, key: &str| {
+            format!(
+                "---\n# Source: c/templates/p.yaml\napiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [{{name: {name}, env: [{{name: DB_PASSWORD, value: \"{password}\"}}]}}]}}\n\
+                 ---\n# Source: c/templates/s.yaml\napiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\ndata: {{k: {key}}}\n"
+            )
+        };
+        let text = pod("hunter2", "web", "Y29ycmVjdCBob3JzZQ==");
+        let reference = reference(&text, &text);
+        let differs = |text: &str| reference.differs(text).into_iter().collect::<Vec<_>>();
+        assert_eq!(differs(&pod("x", "web", "Y29ycmVjdCBob3JzZQ==")), [SECRET_DATA, "Pod/ops/p"]);
+        assert_eq!(differs(&pod("x", "aux", "Y29ycmVjdCBob3JzZQ==")), ["Pod/ops/p"]);
+        let renders = [reference.texts(), reference.texts()];
+        for kept in ["hunter2", "correct horse", "horse"] {
+            assert!(is_kept(&serde_json::json!([{"a": kept}]), &renders), "{kept}");
+        }
+        for shown in ["web", "hor", "nowhere", ""] {
+            assert!(!is_kept(&shown.into(), &renders), "{shown}");
+        }
     }
 }

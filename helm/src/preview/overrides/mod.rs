@@ -29,7 +29,7 @@ use groundswell_change::overrides::{Facts, class, hidden, is_filled_in, shown};
 use groundswell_change::summary::NotChecked;
 use tokio::time::Instant;
 
-use super::effect::{Reference, SECRET_DATA};
+use super::effect::{Reference, SECRET_DATA, is_kept};
 use super::error::Which;
 use super::render::Renderer;
 use super::{PreviewChart, PreviewTarget, Progress};
@@ -149,6 +149,7 @@ fn verdicts(
     named: &Named,
     (was, will): (&Side, &Side),
 ) -> Vec<OverrideVerdict> {
+    let texts = [Which::Old, Which::New].map(|which| classing.bench(which).reference.texts());
     let verdict = |(index, key): (usize, &keys::Key)| {
         let names = names(&key.path);
         let (old_default, new_default) = (get(&was.defaults, &key.path), get(&will.defaults, &key.path));
@@ -160,11 +161,12 @@ fn verdicts(
             old_effect: old_effects.get(&index).map(|objects| !objects.is_empty()),
             new_effect: affects.map(|objects| !objects.is_empty()),
             named: named.has(&names, &will.defaults),
-            moved: moved.get(&index).map(|moved| (moved.to.as_ref().map(ToString::to_string), moved.because.clone())),
+            moved: moved.get(&index).map(|moved| (moved.to.clone(), moved.because.clone())),
             old_live: old_live.get(&index).copied(),
             new_live: new_live.get(&index).copied(),
         };
-        let is_secret = affects.into_iter().chain(old_effects.get(&index)).any(|objects| objects.contains(SECRET_DATA));
+        let is_secret =
+            is_kept(&key.given, &texts) || affects.into_iter().chain(old_effects.get(&index)).any(|objects| objects.contains(SECRET_DATA));
         let mask = |value: &serde_json::Value| if is_secret { hidden(value) } else { shown(&names, value) };
         let affects = affects.into_iter().flatten().filter(|object| *object != NEEDED && *object != SECRET_DATA);
         OverrideVerdict {

@@ -8,7 +8,7 @@ use groundswell_change::overrides::is_default;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::keys::{get, names, with, without};
+use super::keys::{Key, get, names, with, without};
 use super::moved::{Guess, guesses};
 use super::named::Named;
 use super::rounds::{Classing, Effects};
@@ -20,9 +20,9 @@ use crate::values::Path;
 /// Renders in search of the new places of keys that are gone, for all of them together: 40 take some 10 s.
 const MAX_PROOFS: usize = 40;
 
-/// Where a key went; no key where several may have taken its place.
+/// Where a key went: to one, or to all of several; no key where it may be any of several.
 pub(super) struct Moved {
-    pub(super) to: Option<Path>,
+    pub(super) to: Option<String>,
     pub(super) because: String,
 }
 
@@ -101,62 +101,111 @@ impl Classing {
         }
         let (old, new) = (self.bench(Which::Old), self.bench(Which::New));
         let all = if searches.is_empty() { BTreeSet::new() } else { old.reference.leaves() };
-        let given = |index: &usize| keys.get(*index).map(|key| key.given.clone()).unwrap_or_default();
-        let judged = |(index, search): (usize, Search)| {
-            let same =
-                |made: &BTreeSet<Leaf>| shared(search.made.as_ref().unwrap_or(&all), made, &given(&index), &old.reference, &new.reference);
-            let scored = search.guesses.iter().map(|(guess, made)| (guess, made.as_ref().map(same))).collect();
-            Some((index, best(scored)?))
-        };
-        searches.into_iter().filter_map(judged).collect()
+        let mut found = BTreeMap::new();
+        for (index, search) in searches {
+            let Some(key) = keys.get(index) else { continue };
+            let of = search.made.as_ref().unwrap_or(&all);
+            let same = |made: &BTreeSet<Leaf>| shared(of, made, &key.given, &old.reference, &new.reference);
+            let scored: Scored<'_> = search.guesses.iter().map(|(guess, made)| (guess, made.as_ref().map(same))).collect();
+            let moved = match search.made.as_ref().and_then(|made| parts(&scored, made)) {
+                Some(parts) if self.make_it_together(key, &parts).await => Some(parts.moved()),
+                _ => best(&scored),
+            };
+            found.extend(moved.map(|moved| (index, moved)));
+        }
+        found
+    }
+
+    /// Whether the new version makes all that they make one by one when all of them are set.
+    async fn make_it_together(&self, key: &Key, parts: &Parts<'_>) -> bool {
+        let bench = self.bench(Which::New);
+        let rest = without(&self.trials.merged, [&key.path]);
+        let values = || parts.paths.iter().try_fold(rest, |values, to| with(&values, to, &key.given));
+        self.trials.delta(&bench, values).await.is_some_and(|delta| parts.made.is_subset(&delta.come))
     }
 }
 
-/// How many fields a guess makes as the old key did. Objects of the old version that are in the new one no more may have another name
-/// there; then a field of the same kind counts that has the very value that was given.
-fn shared(old: &BTreeSet<Leaf>, guess: &BTreeSet<Leaf>, given: &Value, was: &Reference, will: &Reference) -> usize {
-    let same = guess.intersection(old).count();
-    if same > 0 {
-        return same;
+/// Guesses, and the fields that each makes as the old key did; `None` where it was not tried.
+type Scored<'a> = Vec<(&'a Guess, Option<BTreeSet<&'a Leaf>>)>;
+
+/// Keys that each make another part of what one old key made.
+struct Parts<'a> {
+    paths: Vec<&'a Path>,
+    /// What they make, one by one.
+    made: BTreeSet<Leaf>,
+    /// Whether the old key made nothing else.
+    all: bool,
+}
+
+impl Parts<'_> {
+    fn moved(&self) -> Moved {
+        let because = if self.all {
+            "set together, they change the render as the old key did"
+        } else {
+            "set together, they make a part of the change that the old key made, and nothing is known to make the rest"
+        };
+        Moved { to: Some(listed(&self.paths)), because: because.to_owned() }
     }
+}
+
+/// The guesses as parts of the old key; none where two make the same field, for then they are two answers to one question.
+fn parts<'a>(scored: &Scored<'a>, old: &BTreeSet<Leaf>) -> Option<Parts<'a>> {
+    let some: Vec<_> = scored.iter().filter_map(|(guess, made)| Some((*guess, made.as_ref().filter(|made| !made.is_empty())?))).collect();
+    let made: BTreeSet<Leaf> = some.iter().flat_map(|(_, made)| made.iter().map(|leaf| (*leaf).clone())).collect();
+    let apart = made.len() == some.iter().map(|(_, made)| made.len()).sum::<usize>();
+    let all = made.len() == old.len();
+    (some.len() > 1 && apart).then(|| Parts { paths: some.iter().map(|(guess, _)| &guess.path).collect(), made, all })
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(paths: &[&Path]) -> String {
+    let all: Vec<String> = paths.iter().map(ToString::to_string).collect();
+    match all.split_last() {
+        Some((last, first)) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => all.concat(),
+    }
+}
+
+/// Fields of the old key that a guess makes as it did. Objects of the old version that are in the new one no more may have another name
+/// there; then a field counts that has the very value that was given, where the guess makes it in another object of the kind.
+fn shared<'a>(old: &'a BTreeSet<Leaf>, guess: &BTreeSet<Leaf>, given: &Value, was: &Reference, will: &Reference) -> BTreeSet<&'a Leaf> {
+    let same: BTreeSet<&Leaf> = old.iter().filter(|leaf| guess.contains(leaf)).collect();
     let text = match given {
+        _ if !same.is_empty() => return same,
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        _ => return 0,
+        _ => return same,
     };
     let kind = |object: &str| object.split('/').next().unwrap_or_default().to_owned();
-    let renamed = old.iter().filter(|(object, _, value)| *value == text && !will.has(object));
-    let wanted: BTreeSet<(String, &String)> = renamed.map(|(object, path, _)| (kind(object), path)).collect();
-    guess.iter().filter(|(object, path, value)| *value == text && !was.has(object) && wanted.contains(&(kind(object), path))).count()
+    let made = guess.iter().filter(|(object, _, value)| *value == text && !was.has(object));
+    let made: BTreeSet<(String, &String)> = made.map(|(object, path, _)| (kind(object), path)).collect();
+    old.iter().filter(|(object, path, value)| *value == text && !will.has(object) && made.contains(&(kind(object), path))).collect()
 }
 
 /// The guess that does most of what the old key did. Where several do the same, what the notes say decides; else nobody can.
-fn best(guesses: Vec<(&Guess, Option<usize>)>) -> Option<Moved> {
-    let most = guesses.iter().filter_map(|(_, score)| *score).max().filter(|score| *score > 0);
-    let proved: Vec<&Guess> = guesses.iter().filter(|(_, score)| most.is_some() && *score == most).map(|(guess, _)| *guess).collect();
+fn best(guesses: &Scored<'_>) -> Option<Moved> {
+    let score = |made: &Option<BTreeSet<&Leaf>>| made.as_ref().map(BTreeSet::len);
+    let most = guesses.iter().filter_map(|(_, made)| score(made)).max().filter(|most| *most > 0);
+    let proved: Vec<&Guess> = guesses.iter().filter(|(_, made)| most.is_some() && score(made) == most).map(|(guess, _)| *guess).collect();
     let said = proved.iter().find_map(|guess| Some((guess.said_in.as_ref()?, *guess)));
     match (said, proved.as_slice()) {
         (Some((at, guess)), _) => {
             let because = format!("{at} says so, and setting it changes the render as the old key did");
-            Some(Moved { to: Some(guess.path.clone()), because })
+            Some(Moved { to: Some(guess.path.to_string()), because })
         }
         (None, [guess]) => {
-            Some(Moved { to: Some(guess.path.clone()), because: "setting it changes the render as the old key did".to_owned() })
+            Some(Moved { to: Some(guess.path.to_string()), because: "setting it changes the render as the old key did".to_owned() })
         }
-        (None, [first @ .., last]) if !first.is_empty() => {
-            let first: Vec<String> = first.iter().map(|guess| guess.path.to_string()).collect();
-            let because = format!(
-                "{} and {} each change the new render as it changed the old one: set the one that is meant",
-                first.join(", "),
-                last.path
-            );
+        (None, [_, _, ..]) => {
+            let paths: Vec<&Path> = proved.iter().map(|guess| &guess.path).collect();
+            let because = format!("{} each change the new render as it changed the old one: set the one that is meant", listed(&paths));
             Some(Moved { to: None, because })
         }
-        _ => guesses.into_iter().find_map(|(guess, score)| {
+        (None, []) => guesses.iter().find_map(|(guess, made)| {
             let at = guess.said_in.as_ref()?;
             let doubt =
-                if score.is_some() { "with the value given it does not change what the old key changed" } else { "it was not tried" };
-            Some(Moved { to: Some(guess.path.clone()), because: format!("{at} names both; {doubt}") })
+                if made.is_some() { "with the value given it does not change what the old key changed" } else { "it was not tried" };
+            Some(Moved { to: Some(guess.path.to_string()), because: format!("{at} names both; {doubt}") })
         }),
     }
 }

@@ -192,10 +192,38 @@ async fn a_key_has_gone_where_the_same_change_is_made_in_the_same_object() {
 }
 
 #[tokio::test]
+async fn a_key_that_became_two_has_gone_to_both() {
+    let map = |values: [&str; 3]| {
+        let one = |(name, key): (&str, &str)| {
+            format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{v: 'x-{{{{ .Values.{key} }}}}'}}\n")
+        };
+        ["a", "b", "c"].into_iter().zip(values).map(one).collect::<String>()
+    };
+    let old = map(["tag", "tag", "other"]);
+    let gone = async |new: [&str; 3], defaults: &str| {
+        let new = map(new);
+        let new = [("templates/a.yaml", new.as_str()), ("values.yaml", defaults)];
+        let verdicts = classed([("templates/a.yaml", old.as_str()), ("values.yaml", "tag: 1\nother: 1\n")], new, &["tag: 7\n"]).await;
+        format!("{:?}", verdicts[0].class)
+    };
+    let both = gone(["image.tag", "image2.tag", "other"], "image: {tag: 1}\nimage2: {tag: 1}\nother: 1\n").await;
+    assert!(both.contains("Some(\"image.tag and image2.tag\")") && both.contains("as the old key did"), "{both}");
+    let one = gone(["image.tag", "other", "other"], "image: {tag: 1}\nimage2: {tag: 1}\nother: 1\n").await;
+    assert!(one.contains("Some(\"image.tag\")"), "{one}");
+}
+
+#[tokio::test]
 async fn what_reaches_a_secret_is_one_and_earlier_documents_are_named() {
     let template = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, labels: {tag: {{ .Values.tag | quote }}}}\nstringData: {a: {{ .Values.smtp | quote }}}\n---\n\
                     apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {sum: {{ .Values.smtp | sha256sum | quote }}, tag: {{ .Values.tag | quote }}}\n";
     let side = |defaults| [("templates/a.yaml", template), ("values.yaml", defaults)];
+    let same = classed(side("smtp: a\ntag: one\n"), side("smtp: hunter2\ntag: one\n"), &["smtp: hunter2\ntag: one\n"]).await;
+    assert_eq!(words(&same), ["smtp NowDefault", "tag NowDefault"]);
+    assert_eq!(
+        (&same[0].given, &same[0].old_default, &same[0].new_default),
+        (&json!("(secret)"), &Some(json!("(secret)")), &Some(json!("(secret)")))
+    );
+    assert_eq!(same[1].given, json!("one"));
     let verdicts = classed(side("smtp: a\ntag: a\n"), side("smtp: b\ntag: b\n"), &["smtp: x\ntag: one\n", "smtp: hunter2\n"]).await;
     assert_eq!(words(&verdicts), ["smtp DefaultChanged", "tag DefaultChanged"]);
     assert_eq!((&verdicts[0].given, &verdicts[1].given), (&json!("(secret)"), &json!("one")), "a label of a Secret is none");
