@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Change, Step};
+use super::{Change, NUMBER, Step};
 use crate::input::{LOOKED_UP, RANDOM, REVISION, RandomField, Rendered, Side, is_drawn};
 use crate::summary::ObjectRef;
 use crate::table::immutable::fixed;
@@ -27,7 +27,8 @@ impl<'a> Drawn<'a> {
 
     /// Those of the fields for which something happens; an object with another name each time is another object each time.
     pub(super) fn changes(&self, object: &ObjectRef, old: &Rendered, new: &Rendered) -> Vec<Change> {
-        if self.objects.is_empty() || !self.objects.contains(object.to_string().as_str()) {
+        let name = object.to_string();
+        if !name.split(NUMBER).next().is_some_and(|name| self.objects.contains(name)) {
             return Vec::new();
         }
         let (looked_up, old, new) = (may_look_up(self.lookups, &new.source), &old.value, &new.value);

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::input::{Rendered, Side, Target};
+use crate::input::{RANDOM, Rendered, Side, Target};
 use crate::section::rbac::grant;
 use crate::summary::{NoiseKind, ObjectRef};
 use crate::table::scopes::is_builtin;
@@ -236,14 +236,29 @@ impl<'a> Sides<'a> {
     }
 }
 
+/// Stands before the number of an object of a random name, where there are more than one.
+const NUMBER: &str = " #";
+
 fn is_role(object: &ObjectRef) -> bool {
     object.group == "rbac.authorization.k8s.io" && matches!(object.kind.as_str(), "Role" | "ClusterRole")
 }
 
-/// Names the objects. Of several with one name the last is what a cluster has in the end.
+/// Names the objects. Of several with one name the last is what a cluster has in the end; several of a random name are as many objects,
+/// and numbered.
 fn name<'a>(scopes: &Scopes<'_>, objects: &'a [Rendered]) -> Named<'a> {
     let mut last: BTreeMap<Key, usize> = BTreeMap::new();
-    let singles: Vec<Single<'a>> = objects.iter().map(|rendered| Single { object: scopes.name(&rendered.value), rendered }).collect();
+    let mut alike: BTreeMap<Key, usize> = BTreeMap::new();
+    let numbered = |rendered| {
+        let mut object = scopes.name(rendered);
+        if object.name.contains(RANDOM) {
+            let nth = alike.entry(key(&object)).or_default();
+            *nth += 1;
+            object.name.extend((*nth > 1).then(|| format!("{NUMBER}{nth}")));
+        }
+        object
+    };
+    let names: Vec<ObjectRef> = objects.iter().map(|rendered| &rendered.value).map(numbered).collect();
+    let singles: Vec<Single<'a>> = names.into_iter().zip(objects).map(|(object, rendered)| Single { object, rendered }).collect();
     for (at, single) in singles.iter().enumerate() {
         last.insert(key(&single.object), at);
     }

@@ -113,6 +113,27 @@ mod tests {
     }
 
     #[test]
+    fn pods_of_a_random_selector_are_adopted_by_nobody() {
+        let pods = |selector: &str, labels: &str| {
+            let template = format!("{{metadata: {{labels: {{{labels}}}}}}}");
+            object("Deployment", "x", &format!("spec: {{selector: {{matchLabels: {{{selector}}}}}, template: {template}}}"))
+        };
+        let drawn = "a: b, r: (random)";
+        let stop = "Its pods stop until the upgrade has made it anew: left running they would be nobody's";
+        for (old, new, expected) in [
+            (pods(drawn, drawn), pods(drawn, drawn), stop),
+            (pods(drawn, drawn), pods("c: d", "c: d"), stop),
+            (pods(drawn, drawn), pods("a: b", "a: b"), "Its pods run on and are adopted by the new one"),
+            (pods("c: d", "c: d"), pods(drawn, drawn), "Its pods run on beside the new ones until the step after the upgrade"),
+        ] {
+            let page = says(&old, &new);
+            assert!(page.contains(expected), "{old} to {new}: {page}");
+            assert_eq!(page.contains("--cascade=orphan"), expected != stop, "{page}");
+            assert!(!page.contains("--selector") || page.contains("--selector c=d"), "{page}");
+        }
+    }
+
+    #[test]
     fn what_lookup_may_keep_is_not_said_for_sure() {
         let kept = |old: &str, new: &str, lookups: &str| {
             let mut input = both(old, new);
@@ -168,5 +189,8 @@ mod tests {
         assert!(says(&map, &map).starts_with("know object-each-time ConfigMap/ns/c-(random): has another name"));
         let claim = object("PersistentVolumeClaim", "c-(random)", "spec: {}");
         assert!(says(&claim, &claim).starts_with("ACT object-each-time") && says(&claim, &claim).contains("with the data in it"));
+        let two = [job("mig-(random)", 1), job("mig-(random)", 2)].join("\n---\n");
+        let said = says(&two, &two);
+        assert!(said.starts_with("know object-each-time Job/ns/mig-(random) +1: has another name") && said.lines().count() == 1, "{said}");
     }
 }

@@ -238,6 +238,9 @@ fn an_object_that_is_there_twice() {
     let two = format!("{}\n---\n{}", map("b"), map("c"));
     assert!(says(items, "", &two).starts_with("STOP duplicate-object ConfigMap/ns/x:"));
     assert!(says(items, &map("b"), &two).starts_with("look duplicate-object ConfigMap/ns/x:"));
+    let named = |name: &str| two.replace("name: x", &format!("name: {name}"));
+    assert_eq!(says(items, "", &named("x-(random)")), "", "two draws are two names");
+    assert!(says(items, "", &named("x-(revision)")).starts_with("STOP duplicate-object ConfigMap/ns/x-(revision):"));
 }
 
 fn lamps(folder: &str, served: &str) -> String {

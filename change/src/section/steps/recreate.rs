@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::blockers::fixed::Stuck;
 use super::super::read::{at, list, text};
+use crate::input::is_drawn;
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
 use crate::table::immutable::stored_selector;
 use crate::verdict::capital;
@@ -95,12 +96,13 @@ fn way(stuck: &Stuck<'_>) -> Way {
 }
 
 fn stateful(stuck: &Stuck<'_>) -> Way {
-    let mut way = if stuck.old.value["spec"]["template"] == stuck.new.value["spec"]["template"] {
-        Way::orphan("its pods run on and are adopted by the new one, which leaves them as they are")
-    } else {
-        Way::orphan("its pods run on and are adopted by the new one, which then replaces them one by one")
-    };
-    if stuck.fields.iter().any(|field| field.path == "spec.volumeClaimTemplates") {
+    let (was, is) = (&stuck.old.value["spec"]["template"], &stuck.new.value["spec"]["template"]);
+    let then = if was == is && !is_drawn(&is.to_string()) { "leaves them as they are" } else { "then replaces them one by one" };
+    let is_stuck = |path| stuck.fields.iter().any(|field| field.path == path);
+    // The controller compares templates, and nothing in them tells the name of the Service.
+    let names = if is_stuck("spec.serviceName") { "; each keeps its old DNS name until it restarts" } else { "" };
+    let mut way = Way::orphan(&format!("its pods run on and are adopted by the new one, which {then}{names}"));
+    if is_stuck("spec.volumeClaimTemplates") {
         way.costs.push(
             "claims that exist stay as they are: a new size or class holds for new replicas only (grow the claims by hand)".to_owned(),
         );
@@ -111,13 +113,16 @@ fn stateful(stuck: &Stuck<'_>) -> Way {
 /// Deployments and DaemonSets, by whether old pods can run beside new ones, and whether the new object takes them over.
 fn of_pods(stuck: &Stuck<'_>, left: &'static str) -> Way {
     let (old, new) = (&stuck.old.value, &stuck.new.value);
+    let drawn = |value: &Value| is_drawn(&value.to_string());
     let labels = |object| at(object, &["spec", "template", "metadata", "labels"]).and_then(Value::as_object);
     let selects = |object: &Value, pods: Option<&Map<String, Value>>| {
         // `None` where the selector has expressions: then nobody tells.
         let selector = stored_selector(object)?;
         let wanted = selector.get("matchLabels")?.as_object()?.clone();
         let plain = selector.get("matchExpressions").is_none();
-        plain.then(|| wanted.iter().all(|(key, value)| pods.is_some_and(|pods| pods.get(key) == Some(value))))
+        // The same mark is another value each time.
+        let has = |key: &String, value: &Value| !drawn(value) && pods.is_some_and(|pods| pods.get(key) == Some(value));
+        plain.then(|| wanted.iter().all(|(key, value)| has(key, value)))
     };
     let plain_delete = |why: &str| Way::delete(&format!("its pods stop until the upgrade has made it anew: {why}"));
     if holds_host(old) {
@@ -128,6 +133,9 @@ fn of_pods(stuck: &Stuck<'_>, left: &'static str) -> Way {
     }
     match (selects(new, labels(old)), selects(old, labels(new))) {
         (Some(true), _) => Way::orphan("its pods run on and are adopted by the new one, which then replaces them"),
+        (Some(false), Some(false)) if stored_selector(old).is_some_and(|selector| drawn(&selector)) => {
+            plain_delete("left running they would be nobody's, for its selector was another at each upgrade")
+        }
         (Some(false), Some(false)) => {
             let clean = stored_selector(old).and_then(|selector| selector_text(&selector)).map(|text| (left, text));
             let until = if clean.is_some() { "the step after the upgrade deletes them" } else { "they are deleted by hand" };
