@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::objects::needed;
-use super::read::{Seen, and, annotation, claim, count, few, finish, kept, list, news, pod_spec, text};
+use super::read::{Seen, and, annotation, claim, count, few, finish, kept, list, news, olds, pod_spec, text};
 use super::versions::images;
 use crate::summary::{Item, ObjectRef, Weight};
 
@@ -216,32 +216,66 @@ fn to_hook(hook: &Hook<'_>, kept: bool) -> Item {
     ))
 }
 
-/// Hooks before the upgrade that need what the same upgrade makes after them: their pods wait for it until helm gives up.
+/// When an upgrade makes an object: before it, with it or after it; and among the hooks by weight and name, as helm sorts them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn<'c> {
+    Before(i64, &'c str),
+    With,
+    After(i64, &'c str),
+    Never,
+}
+
+impl<'c> Turn<'c> {
+    fn of(hook: &Hook<'c>) -> Self {
+        let at = |name: &str| hook.events.iter().any(|event| event == name);
+        let name = hook.seen.object.name.as_str();
+        match (at("pre-upgrade"), at("post-upgrade")) {
+            (true, _) => Self::Before(hook.weight, name),
+            (false, true) => Self::After(hook.weight, name),
+            (false, false) => Self::Never,
+        }
+    }
+}
+
+/// Hooks that need what the same upgrade makes after them: their pods wait for it until helm gives up.
 fn too_early(context: &Context<'_>) -> Vec<Item> {
-    let hooks = news(context.hooks);
-    let early = hooks.iter().filter(|seen| {
-        let hook = Hook::read(**seen);
-        hook.runs() && hook.events.iter().any(|event| event == "pre-upgrade")
-    });
+    let (objects, hooks) = (context.objects, context.hooks);
+    let covered = hooks.new_twice.iter().map(|one| Seen { object: &one.object, rendered: one.rendered });
+    let all: Vec<Hook<'_>> = news(hooks).into_iter().chain(covered).map(Hook::read).collect();
+    // What was in the old version is there already.
+    let was_there = |object: &ObjectRef| [objects, hooks].iter().any(|sort| olds(sort).iter().any(|seen| seen.object == object));
+    let turn = |object: &ObjectRef| {
+        let with = objects.added.iter().filter(|one| &one.object == object).map(|_| Turn::With);
+        with.chain(all.iter().filter(|hook| hook.seen.object == object).map(Turn::of)).min()
+    };
     let mut items = Vec::new();
-    for seen in early {
-        let Some(spec) = pod_spec(seen.value()) else { continue };
-        let namespace = &seen.object.namespace;
-        let late = needed(spec).into_iter().filter(|(kind, name)| {
-            let is_it = |object: &ObjectRef| object.kind == *kind && object.name == *name && object.namespace == *namespace;
-            context.objects.added.iter().any(|one| is_it(&one.object)) && !hooks.iter().any(|hook| is_it(hook.object))
-        });
-        let late: Vec<String> = late.map(|(kind, name)| format!("{kind} {name}")).collect();
+    for hook in all.iter().filter(|hook| hook.runs() && hook.on_upgrade()) {
+        let Some(spec) = pod_spec(hook.seen.value()) else { continue };
+        let namespace = &hook.seen.object.namespace;
+        let of_core = |kind: &str, name: &str| ObjectRef {
+            group: String::new(),
+            kind: kind.to_owned(),
+            namespace: namespace.clone(),
+            name: name.to_owned(),
+        };
+        let wanted = needed(spec).into_iter().map(|(kind, name)| of_core(kind, name));
+        let late = wanted.filter(|object| !was_there(object) && turn(object) > Some(Turn::of(hook)));
+        let (never, late): (Vec<ObjectRef>, Vec<ObjectRef>) = late.partition(|object| turn(object) == Some(Turn::Never));
+        let named = |some: &[ObjectRef]| few(&some.iter().map(|one| format!("{} {}", one.kind, one.name)).collect::<Vec<_>>(), 3);
         if !late.is_empty() {
-            let what = format!(
-                "runs before the upgrade makes {}, which it needs: its pods do not start, and the upgrade fails when helm has waited long enough",
-                few(&late, 3)
-            );
-            let next = "make it yourself before the upgrade, marked as part of the release, or switch the hook off by the values";
-            items.push(claim("hook-too-early", Weight::Stop, what, &[*seen]).next(next));
+            items.push(fails(hook, format!("runs before the upgrade makes {}, which it needs", named(&late))));
+        }
+        if !never.is_empty() {
+            items.push(fails(hook, format!("needs {}, which is new and a hook that no upgrade runs", named(&never))));
         }
     }
     items
+}
+
+fn fails(hook: &Hook<'_>, why: String) -> Item {
+    let what = format!("{why}: its pods do not start, and the upgrade fails when helm has waited long enough");
+    let next = "make it yourself before the upgrade, marked as part of the release, or switch the hook off by the values";
+    claim("hook-too-early", Weight::Stop, what, &[hook.seen]).next(next)
 }
 
 /// Hooks that are told together, by kind.
@@ -350,7 +384,8 @@ mod tests {
     fn what_a_hook_needs_before_it_is_there() {
         let job = hook("Job", "create", "helm.sh/hook: pre-upgrade", "quay.io/certgen:1");
         let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: patcher, namespace: ns";
-        let (plain, own) = (format!("{account}}}"), format!("{account}, annotations: {{helm.sh/hook: pre-upgrade}}}}"));
+        let (plain, own) =
+            (format!("{account}}}"), format!("{account}, annotations: {{helm.sh/hook: pre-upgrade, helm.sh/hook-weight: '-1'}}}}"));
         let with = |account: &str| [job.clone(), account.to_owned()].join("\n---\n");
         let said = says(super::items, "", &with(&plain));
         assert!(
@@ -360,6 +395,39 @@ mod tests {
         assert!(!says(super::items, "", &with(&own)).contains("hook-too-early"));
         assert!(!says(super::items, &plain, &with(&plain)).contains("hook-too-early"), "it is there");
         assert!(!says(super::items, "", &with(&plain).replace("pre-upgrade", "post-upgrade")).contains("hook-too-early"));
+    }
+
+    /// Helm sorts hooks by weight and then by name, whatever their kind, and goes on when a Job is done.
+    #[test]
+    fn what_a_hook_needs_and_a_later_hook_makes() {
+        let annotations = |event: &str, weight: &str| format!("annotations: {{helm.sh/hook: {event}, helm.sh/hook-weight: '{weight}'}}");
+        let account = |name: &str, rest: &str| format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {name}, {rest}}}");
+        let job = |event: &str, account: &str| {
+            hook("Job", "create", &format!("helm.sh/hook: {event}, helm.sh/hook-weight: '1'"), "a").replace("patcher", account)
+        };
+        let (pre, post, late) = ("pre-upgrade", "post-upgrade", "runs before the upgrade makes ServiceAccount");
+        for (event, name, made, expected) in [
+            (pre, "a", annotations(pre, "0"), ""),
+            (pre, "z", annotations(pre, "1"), late),
+            (pre, "a", annotations(pre, "1"), ""),
+            (pre, "a", annotations(pre, "2"), late),
+            (pre, "a", annotations(post, "0"), late),
+            (pre, "a", annotations("pre-install", "0"), "needs ServiceAccount a, which is new and a hook that no upgrade runs"),
+            (post, "a", annotations(pre, "9"), ""),
+            (post, "a", annotations(post, "0"), ""),
+            (post, "a", annotations(post, "2"), late),
+            (post, "a", "labels: {}".to_owned(), ""),
+        ] {
+            let new = [job(event, name), account(name, &made)].join("\n---\n");
+            let said = says(super::items, "", &new);
+            assert_eq!(said.contains("hook-too-early"), !expected.is_empty(), "{new}: {said}");
+            assert!(said.contains(expected), "{new}: {said}");
+            for old in [account(name, &made), account(name, "labels: {}")] {
+                assert!(!says(super::items, &old, &new).contains("hook-too-early"), "it is there: {new}");
+            }
+        }
+        let twice = [job(pre, "a"), account("a", &annotations(pre, "0")), account("a", &annotations(post, "0"))].join("\n---\n");
+        assert!(!says(super::items, "", &twice).contains("hook-too-early"), "one of them is early enough");
     }
 
     #[test]
