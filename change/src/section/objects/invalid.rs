@@ -1,6 +1,7 @@
 //! Objects that the API server refuses whatever is in the cluster. Only what is certain without its schemas; a dry run knows the rest.
 
 mod labels;
+mod ports;
 mod texts;
 
 use std::collections::BTreeSet;
@@ -43,7 +44,7 @@ fn of(comparison: &Comparison<'_>, wanted: impl Fn(&Seen<'_>) -> bool) -> Vec<It
 }
 
 fn faults(seen: Seen<'_>) -> Vec<Item> {
-    [name(seen), texts::item(seen), labels::item(seen), mounts(seen)].into_iter().flatten().collect()
+    [name(seen), texts::item(seen), labels::item(seen), ports::item(seen), mounts(seen)].into_iter().flatten().collect()
 }
 
 /// Helm asks for each object by its name, also for one that the API server could give a name.
@@ -67,7 +68,12 @@ fn name(seen: Seen<'_>) -> Option<Item> {
     if !is_builtin(&seen.object.group) || seen.object.group == "rbac.authorization.k8s.io" || seen.kind() == "IPAddress" {
         return None;
     }
-    let is_label = seen.object.group.is_empty() && matches!(seen.kind(), "Namespace" | "Service");
+    let is_label = match seen.object.group.as_str() {
+        "" => matches!(seen.kind(), "Namespace" | "Service"),
+        // Its pods are named for it, and so are their hosts. Before Kubernetes 1.27 it was taken, and its pods refused.
+        "apps" => seen.kind() == "StatefulSet",
+        _ => false,
+    };
     let most = match seen.kind() {
         "CronJob" => LONGEST_CRON,
         // Its name is a label of its pods.
@@ -145,6 +151,10 @@ mod tests {
             (object("ConfigMap", &"a".repeat(254), ""), "STOP"),
             (object("Service", "a.b", ""), "STOP"),
             (object("Service", &"a".repeat(64), ""), "STOP"),
+            (object("StatefulSet", &"a".repeat(63), ""), ""),
+            (object("StatefulSet", &"a".repeat(64), ""), "STOP"),
+            (object("StatefulSet", "a.b", ""), "STOP invalid-object StatefulSet/ns/a.b: is refused: \"a.b\" is no name"),
+            (object("Deployment", "a.b", ""), ""),
             (object("ClusterRole", "system:a", ""), ""),
             (object("Deployment", "a", &pods("volumes: [{name: v, emptyDir: {}}]")), ""),
             (object("Deployment", "a", &pods("volumes: [{name: w}]")), "STOP invalid-object Deployment/ns/a: is refused: it mounts v"),

@@ -22,7 +22,8 @@ pub(super) fn item(seen: Seen<'_>) -> Option<Item> {
         fault(
             seen,
             format!(
-                "is refused for {}: at most {LONGEST_LABEL} letters, digits, '-', '_' and '.', with a letter or digit at both ends",
+                "is refused for {}: at most {LONGEST_LABEL} letters, digits, '-', '_' and '.', with a letter or digit at both ends; before a \
+                 slash a domain in small letters",
                 few(&wrong, NAMED)
             ),
         )
@@ -33,7 +34,7 @@ fn look(value: &Value, metadata: &[&str], wrong: &mut Vec<String>) {
     let Some(metadata) = at(value, metadata) else { return };
     for (kind, map) in [("label", "labels"), ("annotation", "annotations")] {
         for (key, value) in entries(metadata, &[map]) {
-            if !is_key(key) {
+            if !is_key(key, map == "labels") {
                 wrong.push(format!("the key of {kind} {:?}", clean(key, SHOWN)));
             } else if let Some(text) = value.as_str().filter(|text| map == "labels" && !is_value(text)) {
                 wrong.push(format!("the value of {kind} {key}, {:?}", clean(text, SHOWN)));
@@ -42,11 +43,11 @@ fn look(value: &Value, metadata: &[&str], wrong: &mut Vec<String>) {
     }
 }
 
-/// `example.org/name`, or the name alone.
-fn is_key(key: &str) -> bool {
+/// `example.org/name`, or the name alone. The API server takes capitals in the prefix of an annotation, and of no label.
+fn is_key(key: &str, of_label: bool) -> bool {
     let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    // The API server takes capitals in the prefix of an annotation.
-    let prefix = prefix.is_none_or(|prefix| prefix.len() <= LONGEST && prefix.to_ascii_lowercase().split('.').all(label));
+    let is_domain = |prefix: &str| prefix.len() <= LONGEST && prefix.split('.').all(label);
+    let prefix = prefix.is_none_or(|prefix| if of_label { is_domain(prefix) } else { is_domain(&prefix.to_ascii_lowercase()) });
     prefix && !name.is_empty() && is_value(name)
 }
 
@@ -78,6 +79,8 @@ mod tests {
             ("labels: {e: x-}", "the value of label e"),
             ("labels: {'a b': x}", "the key of label \"a b\""),
             ("annotations: {'a b': x}", "the key of annotation \"a b\""),
+            ("labels: {A.b/c: x}", "the key of label \"A.b/c\""),
+            ("labels: {a.b/C_d: x}, annotations: {A.b/c: x}", ""),
             ("labels: {e: 'a (random)'}", ""),
         ] {
             let new = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, {metadata}}}");

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::super::super::read::{Seen, at, entries, few, list, pod_spec};
-use super::{NAMED, fault};
+use super::{NAMED, fault, ports};
 use crate::summary::Item;
 use crate::table::scopes::is_builtin;
 
@@ -79,6 +79,10 @@ fn pods(seen: Seen<'_>, found: &mut Found) {
         found.map(template_value, &["metadata", "labels"], &prefix);
         found.map(template_value, &["metadata", "annotations"], &prefix);
     }
+    for (n, claim) in list(value, &["spec", "volumeClaimTemplates"]).iter().enumerate() {
+        found.map(claim, &["metadata", "labels"], &format!("spec.volumeClaimTemplates[{n}]."));
+        found.map(claim, &["metadata", "annotations"], &format!("spec.volumeClaimTemplates[{n}]."));
+    }
     let Some(spec) = pod_spec(value) else { return };
     let prefix = if seen.kind() == "Pod" { "spec.".to_owned() } else { format!("{}.spec.", template.join(".")) };
     found.map(spec, &["nodeSelector"], &prefix);
@@ -104,6 +108,13 @@ fn container_texts(container: &Value, prefix: &str, found: &mut Found) {
             found.look(|| format!("{prefix}.{key}[{n}]"), Some(item));
         }
     }
+    for (path, action) in ports::actions(container) {
+        found.look(|| format!("{prefix}.{path}.path"), action.get("path"));
+        for header in list(action, &["httpHeaders"]) {
+            let name = header.get("name").and_then(Value::as_str).unwrap_or("?");
+            found.look(|| format!("{prefix}.{path}.httpHeaders[{name}].value"), header.get("value"));
+        }
+    }
     for variable in list(container, &["env"]) {
         let name = variable.get("name").and_then(Value::as_str).unwrap_or("?");
         found.look(|| format!("{prefix}.env[{name}].name"), variable.get("name"));
@@ -126,6 +137,12 @@ mod tests {
         };
         let map = |metadata: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, {metadata}}}");
         let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {a: 1}}".to_owned();
+        let set = |label: &str| {
+            format!(
+                "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: a}}\nspec: {{volumeClaimTemplates: [{{metadata: {{name: d, labels: \
+                 {{a: {label}}}}}}}]}}"
+            )
+        };
         let other = "apiVersion: x.io/v1\nkind: Foo\nmetadata: {name: a}\nspec: {selector: {matchLabels: {a: 1}}}".to_owned();
         for (new, expected) in [
             (
@@ -140,6 +157,17 @@ mod tests {
             (deployment("", "", "env: [{name: X, value: 5}]"), "spec.template.spec.containers[c].env[X].value has to be"),
             (deployment("", "", "env: [{name: X, value: null}], args: [a, null]"), ""),
             (deployment("", "", "args: [a, 5], command: [true]"), "spec.template.spec.containers[c].command[0] and spec.template.spec"),
+            (
+                deployment("", "", "livenessProbe: {httpGet: {port: 80, httpHeaders: [{name: A, value: 5}]}}"),
+                "spec.template.spec.containers[c].livenessProbe.httpGet.httpHeaders[A].value has to be a text, and a number",
+            ),
+            (
+                deployment("", "", "lifecycle: {preStop: {httpGet: {port: 80, path: 5}}}"),
+                "spec.template.spec.containers[c].lifecycle.preStop",
+            ),
+            (deployment("", "", "livenessProbe: {httpGet: {port: 80, path: /, httpHeaders: [{name: A, value: '5'}]}}"), ""),
+            (set("true"), "spec.volumeClaimTemplates[0].metadata.labels.a has to be a text, and true"),
+            (set("'true'"), ""),
             (deployment(", x: 1", "", "image: a"), "spec.template.metadata.labels.x has to be"),
             (deployment("", "nodeSelector: {a: true}, ", "image: a"), "spec.template.spec.nodeSelector.a has to be"),
             (deployment("", "tolerations: [{key: a, value: true}], ", "image: a"), "spec.template.spec.tolerations[0].value has to be"),
