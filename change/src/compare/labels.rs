@@ -8,8 +8,8 @@ pub(super) struct Versions {
     pairs: Vec<(String, String)>,
 }
 
-/// Labels that charts use for their version and nothing else.
-const KNOWN: [&str; 4] = ["helm.sh/chart", "chart", "app.kubernetes.io/version", "chart-version"];
+/// Labels that charts use for their version and nothing else, and the annotation by which a CRD names the tool that wrote it.
+const KNOWN: [&str; 5] = ["helm.sh/chart", "chart", "app.kubernetes.io/version", "chart-version", "controller-gen.kubebuilder.io/version"];
 
 impl Versions {
     pub(super) fn of(old: &Side, new: &Side) -> Self {

@@ -249,6 +249,35 @@ fn a_version_label_of_pods_is_substance() {
 }
 
 #[test]
+fn the_tool_that_wrote_a_crd_is_no_substance() {
+    let crd = |version: &str| {
+        format!(
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: a.b, annotations: \
+             {{controller-gen.kubebuilder.io/version: {version}}}}}"
+        )
+    };
+    assert_eq!(told(&crd("v0.18.0"), &crd("v0.19.0")), (vec![], vec![NoiseKind::VersionLabel]));
+}
+
+#[test]
+fn an_empty_name_in_a_template_of_pods_is_not_stored() {
+    let pods = |metadata: &str| object("apps/v1/Deployment", &format!("spec: {{template: {{metadata: {{labels: {{a: b}}{metadata}}}}}}}"));
+    assert_eq!(told(&pods(""), &pods(", name: '', namespace: ''")), (vec![], vec![NoiseKind::Empty]));
+    assert_eq!(told(&pods(""), &pods(", name: x")).0, [r#"spec.template.metadata.name: - -> "x""#]);
+}
+
+#[test]
+fn each_random_name_is_an_object() {
+    let map = |data: &str| object("v1/ConfigMap", &format!("data: {{a: {data}}}")).replace("name: x", "name: x-(random)");
+    let (old, new) = (side("1", &[&map("b"), &map("c")]), side("1", &[&map("b"), &map("d"), &map("e")]));
+    let comparison = compare(&old, &new, &target());
+    assert_eq!((comparison.pairs.len(), comparison.added.len(), comparison.new_twice.len()), (2, 1, 0));
+    let changed: Vec<bool> = comparison.pairs.iter().map(Pair::changed).collect();
+    assert_eq!(changed, [false, true]);
+    assert_eq!(comparison.pairs[1].object.name, "x-(random) #2");
+}
+
+#[test]
 fn objects_of_the_cluster_have_no_namespace() {
     let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: x, namespace: other}";
     let custom = "apiVersion: demo.io/v1\nkind: Thing\nmetadata: {name: x}";

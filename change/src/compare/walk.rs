@@ -252,6 +252,12 @@ impl Walk<'_> {
             ["status"] => Some(NoiseKind::Empty),
             [.., "metadata", "creationTimestamp"] if [old, new].into_iter().flatten().all(Value::is_null) => Some(NoiseKind::Empty),
             ["metadata", "namespace"] => Some(NoiseKind::Namespace),
+            // Pods have names of their own, and an empty one in their template is not stored.
+            ["spec", .., "template", "metadata", "name" | "namespace"]
+                if self.rules.builtin && [old, new].into_iter().flatten().all(|value| value == "") =>
+            {
+                Some(NoiseKind::Empty)
+            }
             ["spec", .., "description"] if self.rules.kind == "CustomResourceDefinition" && self.says_only(old, new) => {
                 Some(NoiseKind::Description)
             }

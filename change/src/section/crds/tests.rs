@@ -47,6 +47,8 @@ fn come_and_go() {
     assert_eq!(says(super::items, &keep, &folder), "");
     let hook = crd("", ", annotations: {helm.sh/hook: crd-install}", "");
     assert_eq!(says(super::items, &hook, &folder), "", "from Helm 2 to 3");
+    let hook = crd("", ", annotations: {helm.sh/hook: pre-upgrade}", "");
+    insta::assert_snapshot!(says(super::items, "", &hook), @"know crd-added CustomResourceDefinition/as.b.c: is new; a hook of the upgrade makes it");
 }
 
 #[test]

@@ -20,7 +20,10 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
         if !fresh.is_empty() {
             let names: Vec<String> = names(&selected(*service, &after)).into_iter().collect();
             let there = if names.is_empty() { "they name none".to_owned() } else { format!("they have {}", and(&names)) };
-            let what = format!("leads to port {} of its pods, which none of them has ({there}): nothing answers there", and(&fresh));
+            let what = format!(
+                "leads to port {} of its pods, which none of them has ({there}): nothing answers there, unless an injected container has it",
+                and(&fresh)
+            );
             let next = "correct targetPort or the name of the container's port in the values that make them";
             items.push(claim("port-target-missing", Weight::Act, what, &[*service]).next(next));
         }
@@ -36,7 +39,9 @@ fn lacking(service: Seen<'_>, objects: &[Seen<'_>]) -> BTreeSet<String> {
     }
     let names = names(&selected);
     let wanted = list(service.value(), &["spec", "ports"]).iter().filter_map(|port| text(port, &["targetPort"]));
-    wanted.filter(|name| !name.is_empty() && !names.contains(*name)).map(str::to_owned).collect()
+    // What has no letter is no name, and refused.
+    let is_name = |name: &str| name.bytes().any(|byte| byte.is_ascii_lowercase());
+    wanted.filter(|name| is_name(name) && !names.contains(*name)).map(str::to_owned).collect()
 }
 
 /// Workloads whose pods the Service selects.

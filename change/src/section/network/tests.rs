@@ -75,7 +75,7 @@ fn a_port_that_no_pod_has() {
     let old = both(&leads("http"), &pods("http"));
     insta::assert_snapshot!(says(super::items, &old, &both(&leads("web"), &pods("http"))), @"
     know port-target Service/ns/s: port 80 leads to web of the pods where it led to http
-    ACT port-target-missing Service/ns/s: leads to port web of its pods, which none of them has (they have http): nothing answers there
+    ACT port-target-missing Service/ns/s: leads to port web of its pods, which none of them has (they have http): nothing answers there, unless an injected container has it
         -> correct targetPort or the name of the container's port in the values that make them
     ");
     assert!(

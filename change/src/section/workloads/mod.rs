@@ -26,6 +26,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let changed = config::changed(context);
     for pair in context.objects.pairs.iter().filter(|pair| is_workload(&pair.object)) {
         items.extend(restart::item(pair, &config::changed_under(pair, &changed)));
+        items.extend(restart::resumed(pair));
         items.extend(scale::items(context, pair));
         items.extend(resources::item(pair));
         items.extend(power::item(&pair.object, Some(&pair.old.value), pair.new));

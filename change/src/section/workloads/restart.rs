@@ -64,6 +64,14 @@ pub(super) fn item(pair: &Pair<'_>, configs: &[String]) -> Option<Item> {
     Some(claim(RESTART, weight, what, &[new_of(pair)]).detail(detail))
 }
 
+/// A Deployment that is paused no more: whether it has held anything back, the cluster knows alone.
+pub(super) fn resumed(pair: &Pair<'_>) -> Option<Item> {
+    let paused = |value: &Value| value["spec"]["paused"] == true;
+    let resumed = pair.object.kind == "Deployment" && paused(&pair.old.value) && !paused(&pair.new.value);
+    let what = "is no longer paused: if it has held back changes of its pods, they restart for them now";
+    resumed.then(|| claim("resumed", Weight::Look, what, &[new_of(pair)]))
+}
+
 fn strategy(value: &Value) -> &str {
     let field = if value["kind"] == "Deployment" { "strategy" } else { "updateStrategy" };
     text(value, &["spec", field, "type"]).unwrap_or("RollingUpdate")

@@ -224,6 +224,16 @@ fn a_number_that_an_autoscaler_writes_too_is_no_default() {
     let off = says(items, &with("", hpa), &pods("replicas: 1,"));
     assert!(off.contains("ACT replicas-and-autoscaler Deployment/ns/x: goes to 1 pod, however many HorizontalPodAutoscaler h"), "{off}");
     assert_eq!(says(items, &with("", hpa), &with("", hpa)), "");
+    let on = says(items, &pods("replicas: 1,"), &with("", hpa));
+    assert_eq!(on, "know workload-added HorizontalPodAutoscaler/ns/h: is new\n", "nobody has scaled it yet");
+    let on = says(items, &pods("replicas: 3,"), &with("", hpa));
+    assert!(
+        on.contains(
+            "ACT replicas-and-autoscaler Deployment/ns/x: replicas: 3 is written no more, and this upgrade sets it to 1 pod, until \
+             HorizontalPodAutoscaler h, which is new, scales it\n"
+        ),
+        "{on}"
+    );
     assert_eq!(
         says(items, &with("", hpa).replace("name: x}", "name: y}"), &with("replicas: 1,", hpa).replace("name: x}", "name: y}")),
         "",
@@ -269,6 +279,11 @@ fn pods_that_are_held_back() {
         "{paused}"
     );
     assert!(paused.contains("kubectl rollout resume deployment/x --namespace ns"));
+    let resumed = says(items, &workload("Deployment", "paused: true,", ""), &workload("Deployment", "", ""));
+    assert_eq!(
+        resumed,
+        "look resumed Deployment/ns/x: is no longer paused: if it has held back changes of its pods, they restart for them now\n"
+    );
     let all = with("StatefulSet", &partition(3));
     assert!(
         all.starts_with(&format!("{by_hand} StatefulSet/ns/x: its pods keep the old version, for its partition 3 leaves all of them out")),
