@@ -34,11 +34,18 @@ pub fn chart_values(path: &str, bytes: &[u8]) -> Result<ChartValues, ChartValues
         return Err(ChartValuesError::Unread(format!("{path}: it is UTF-16, and only UTF-8 is read")));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| ChartValuesError::Unloadable(format!("{path}: {error}")))?;
-    match parse_first(path, text.trim_start_matches('\u{feff}')) {
+    let text = text.trim_start_matches('\u{feff}');
+    match parse_first(path, text) {
         Ok((values, second)) => Ok(ChartValues { values, second }),
-        Err(error) if helm_minds(&error) => Err(ChartValuesError::Unloadable(error.to_string())),
+        Err(error) if helm_minds(&error) || breaks(&error, path, text) => Err(ChartValuesError::Unloadable(error.to_string())),
         Err(error) => Err(ChartValuesError::Unread(error.to_string())),
     }
+}
+
+/// Whether a text is none any more where Helm sees the end of a line and others see a letter.
+fn breaks(error: &YamlError, path: &str, text: &str) -> bool {
+    matches!(error, YamlError::Character { code: 0x85 | 0x2028 | 0x2029, .. })
+        && parse_first(path, &text.replace(['\u{85}', '\u{2028}', '\u{2029}'], "\n")).is_err_and(|error| helm_minds(&error))
 }
 
 /// Our limits are narrower than Helm's.

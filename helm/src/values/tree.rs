@@ -120,6 +120,10 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    fn is_flow(&self) -> bool {
+        matches!(self.kind, Kind::Map { flow: true, .. } | Kind::Seq { flow: true, .. })
+    }
+
     /// A plain scalar nobody wrote: `key:` with nothing after it.
     pub(crate) fn is_absent(&self) -> bool {
         self.range.is_empty() && matches!(&self.kind, Kind::Scalar { style: ScalarStyle::Plain, .. })
@@ -224,6 +228,12 @@ impl Builder<'_> {
             let at = Position { line: error.marker().line(), column: error.marker().col() + 1 };
             match error.kind() {
                 ErrorKind::RecursionLimitExceeded => YamlError::Limit { source_name, at, what },
+                // Helm's reader skips a tab wherever it is not in a block's indentation.
+                ErrorKind::TabInBlockIndentation if self.open.iter().any(|(node, _)| node.is_flow()) => YamlError::Limit {
+                    source_name,
+                    at,
+                    what: "a line within {} or [] begins with a tab, which Helm may take and we do not: write spaces".to_owned(),
+                },
                 _ => YamlError::Syntax { source_name, at, what },
             }
         })?;
@@ -262,18 +272,20 @@ impl Builder<'_> {
         }
     }
 
-    /// JSON and YAML 1.2 know `\/`; Helm's reader does not.
+    /// JSON and YAML 1.2 know `\/`, and JSON writes a character beyond U+FFFF as two halves; Helm's reader knows neither.
     fn check_escapes(&self, range: &Range<usize>) -> Result<(), YamlError> {
         let raw = self.text.get(range.clone()).unwrap_or_default();
         let mut chars = raw.char_indices();
         while let Some((at, c)) = chars.next() {
-            if c == '\\' && chars.next().is_some_and(|(_, escaped)| escaped == '/') {
-                return Err(YamlError::Refused {
-                    source_name: self.source.to_owned(),
-                    at: Position::of(self.text, range.start + at),
-                    what: "Helm 3 does not know the escape \\/; write / alone".to_owned(),
-                });
-            }
+            let escaped = if c == '\\' { chars.next().map(|(_, escaped)| escaped) } else { None };
+            let half = || raw.get(at + 2..at + 6).and_then(|hex| u32::from_str_radix(hex, 16).ok()).is_some_and(|code| code >> 11 == 0x1b);
+            let what = match escaped {
+                Some('/') => "Helm 3 does not know the escape \\/; write / alone",
+                Some('u') if half() => "Helm 3 refuses an escape of half a character; write the character itself, or \\U and 8 digits",
+                _ => continue,
+            };
+            let at = Position::of(self.text, range.start + at);
+            return Err(YamlError::Refused { source_name: self.source.to_owned(), at, what: what.to_owned() });
         }
         Ok(())
     }
