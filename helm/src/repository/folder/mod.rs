@@ -19,7 +19,7 @@ pub use record::{RECORD, Record, is_record};
 pub use tree::{Node, Tree};
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a folder is left as it is.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,16 @@ pub enum FolderError {
 impl FolderError {
     fn refused(path: impl Into<PathBuf>, reason: impl Into<String>, next: impl Into<String>) -> Self {
         Self::Refused { path: path.into(), reason: reason.into(), next: next.into() }
+    }
+
+    /// The same of what was put back from one folder to another: where it was is nothing any more.
+    fn back(mut self, from: &Path, to: &Path) -> Self {
+        if let Self::Io { path, .. } | Self::Refused { path, .. } = &mut self
+            && let Ok(below) = path.strip_prefix(from)
+        {
+            *path = if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) };
+        }
+        self
     }
 
     /// What the operator does next.

@@ -42,7 +42,7 @@ impl Locked {
                 stage.keep = true;
                 exchange(&old, &target, &stage.path.join("unwanted"))?;
                 stage.keep = false;
-                return Err(found.err().unwrap_or(FolderError::Moved { path: target }));
+                return Err(found.err().map_or_else(|| FolderError::Moved { path: target.clone() }, |error| error.back(&old, &target)));
             }
         }
         sync_folder(&self.place.parent)?;

@@ -163,3 +163,22 @@ fn mount_points_are_known() {
     let is = |path: &str, above: &str| super::super::place::is_mount_point(Path::new(path), &found(path), &found(above));
     assert!(is("/proc", "/") && !is(&path, &path));
 }
+
+/// What is found in the last moment can be worse than a change: the words are of the place where it is again.
+#[test]
+fn what_was_put_back_is_named_where_it_is() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("beacon");
+    pull(&folder, &archive("1.0.0", &OLD), &[], false).unwrap();
+    let new = archive("2.0.0", &NEW);
+    let locked = Place::of(&folder).unwrap().lock().unwrap();
+    let standing = locked.look().unwrap();
+    let late = locked.place.path().join("templates").join(std::ffi::OsStr::from_bytes(b"late-\xff"));
+    fs::write(&late, "l").unwrap();
+    match locked.replace(&new.files, &Record::of(&new, "x"), &Plan::default(), &standing).unwrap_err() {
+        FolderError::Refused { path, reason, .. } => assert!(path == late && reason.contains("not UTF-8"), "{path:?}: {reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(late.exists() && fs::read_to_string(folder.join("Chart.yaml")).unwrap().contains("1.0.0"));
+}
