@@ -106,6 +106,10 @@ fn a_provenance_lands_beside_its_archive() {
     let (exit, _, stderr) = pull(home.path(), &[&from, "-d", &into.display().to_string()]);
     assert!(exit == Exit::Conflict && stderr.contains("is there and is another provenance"), "{stderr}");
     assert!(!into.join("beacon-1.0.0.tgz").exists(), "no archive stands beside the provenance of another");
+    std::fs::remove_file(&saved).unwrap();
+    std::os::unix::fs::symlink("nowhere", &saved).unwrap();
+    assert_eq!(pull(home.path(), &[&from, "-d", &into.display().to_string()]).0, Exit::Conflict);
+    assert!(!into.join("beacon-1.0.0.tgz").exists());
 }
 
 #[test]
@@ -191,8 +195,8 @@ fn what_is_kept_of_the_old_version_is_said() {
     let (exit, stdout, stderr) = pull(home.path(), &[&[two.as_str(), "--untar", &path], &keep[..]].concat());
     assert_eq!(exit, Exit::Ok, "{stderr}");
     for said in [
-        "kept        templates/cm.yaml (of the old version, unedited: the new chart's own is not there)\n",
-        "kept        templates/b.yaml (of the old version, unedited: the new chart has none)\n",
+        "kept        templates/cm.yaml (of an older version, unedited: the new chart's own is not there)\n",
+        "kept        templates/b.yaml (of an older version, unedited: the new chart has none)\n",
         "kept        templates/mine.yaml\n",
     ] {
         assert!(stdout.contains(said), "{said}: {stdout}");
@@ -204,6 +208,8 @@ fn what_is_kept_of_the_old_version_is_said() {
     ] {
         assert!(stderr.contains(said), "{said}: {stderr}");
     }
+    let (exit, _, stderr) = pull(home.path(), &[&two, "--untar", &path]);
+    assert!(exit == Exit::Conflict && stderr.contains("templates/b.yaml (kept before, of an older version)\n"), "{stderr}");
 }
 
 /// Helm's own `helm package` packs the record of the folder.

@@ -35,7 +35,7 @@ pub(crate) struct Replaced {
     pub(crate) kept: Vec<String>,
     /// Of those, what the new chart has too: its own is not there.
     pub(crate) shadowed: Vec<String>,
-    /// Of those carried over, files of the version before that nobody edited and that the new chart has otherwise or not at all.
+    /// Of those carried over, files of an older version that nobody edited and that the new chart has otherwise or not at all.
     pub(crate) unedited: Vec<String>,
     /// Files that were deleted by hand and stay away.
     pub(crate) kept_away: Vec<String>,
@@ -57,8 +57,8 @@ impl Replaced {
         }
         for path in self.kept.iter().take(LISTED) {
             let note = match (self.unedited.contains(path), self.shadowed.contains(path)) {
-                (true, true) => " (of the old version, unedited: the new chart's own is not there)",
-                (true, false) => " (of the old version, unedited: the new chart has none)",
+                (true, true) => " (of an older version, unedited: the new chart's own is not there)",
+                (true, false) => " (of an older version, unedited: the new chart has none)",
                 (false, true) => " (the new chart has one too: yours is there)",
                 (false, false) => "",
             };
@@ -89,6 +89,7 @@ fn line(group: &Group) -> String {
         Local::Added => "added by hand",
         Local::Edited => "edited",
         Local::Deleted => "deleted",
+        Local::Kept => "kept before, of an older version",
     };
     let files = match group.files {
         0 => ", no file in it".to_owned(),
@@ -119,7 +120,10 @@ pub(crate) async fn replace(wish: &Wish<'_>, pulled: &Pulled, fetching: &Fetchin
     let baseline = baseline(&standing, fetching, out).await?;
     let changes = match &standing {
         Standing::Empty => Vec::new(),
-        Standing::Chart { tree, .. } => local_changes(tree, baseline.as_ref(), &archive.files),
+        Standing::Chart { tree, record, .. } => {
+            let kept = record.as_ref().map(|record| record.kept.clone()).unwrap_or_default();
+            local_changes(tree, baseline.as_ref(), &kept, &archive.files)
+        }
     };
     let tree = match &standing {
         Standing::Empty => BTreeMap::new(),
@@ -130,7 +134,7 @@ pub(crate) async fn replace(wish: &Wish<'_>, pulled: &Pulled, fetching: &Fetchin
     if !lost.is_empty() && !wish.discard {
         return Err(conflict(wish.folder, &lost, baseline.is_some()));
     }
-    let record = Record::of(archive, &pulled.origin);
+    let record = Record::of(archive, &pulled.origin).keeping(&plan, &tree);
     if let Some(error) = locked.replace(&archive.files, &record, &plan, &standing).map_err(|error| failure(&error))? {
         out.note(&clean(&format!("note: the new folder is in its place; {}: {}", chain(&error), error.next())))?;
     }

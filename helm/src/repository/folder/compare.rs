@@ -15,6 +15,8 @@ pub enum Local {
     Edited,
     /// It is of the archive and is gone.
     Deleted,
+    /// It is of an older version, was carried over by an earlier pull, and nobody edited it.
+    Kept,
 }
 
 /// A file or an empty folder that would be lost.
@@ -42,9 +44,15 @@ pub struct Group {
 }
 
 /// What would be lost if the folder became what `new` holds, in the order of paths. Where nobody knows what the folder was made
-/// from, all counts as the operator's own. What is the same in the new archive is not lost, whoever put it there.
+/// from, all counts as the operator's own. What is the same in the new archive is not lost, whoever put it there. `kept` is what an
+/// earlier pull carried over ([`super::Record::kept`]).
 #[must_use]
-pub fn local_changes(tree: &Tree, baseline: Option<&BTreeMap<String, String>>, new: &Files) -> Vec<LocalChange> {
+pub fn local_changes(
+    tree: &Tree,
+    baseline: Option<&BTreeMap<String, String>>,
+    kept: &BTreeMap<String, String>,
+    new: &Files,
+) -> Vec<LocalChange> {
     let nothing = BTreeMap::new();
     let baseline = baseline.unwrap_or(&nothing);
     let known: BTreeSet<&str> = baseline.keys().chain(new.keys()).flat_map(|path| folders(path)).collect();
@@ -59,7 +67,12 @@ pub fn local_changes(tree: &Tree, baseline: Option<&BTreeMap<String, String>>, n
         if of_a_chart {
             continue;
         }
-        let (kind, file) = (if baseline.contains_key(path) { Local::Edited } else { Local::Added }, *node != Node::Folder);
+        let kind = match node {
+            Node::File(hash) if kept.get(path) == Some(hash) => Local::Kept,
+            _ if baseline.contains_key(path) => Local::Edited,
+            _ => Local::Added,
+        };
+        let file = *node != Node::Folder;
         let under = folders(path).chain((!file).then_some(path.as_str())).find(|folder| kind == Local::Added && !known.contains(folder));
         changes.push(LocalChange { path: path.clone(), kind, under: under.map(str::to_owned), file });
     }

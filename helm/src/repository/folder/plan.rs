@@ -18,7 +18,7 @@ pub struct Plan {
     pub left_out: BTreeSet<String>,
     /// Of those carried over: what the new archive has too, with another content.
     pub shadowed: BTreeSet<String>,
-    /// Of those carried over: files of the old version that nobody edited, where the new chart has another content or none.
+    /// Of those carried over: files of the old version, or of one before it, that nobody edited, where the new chart has another content or none.
     pub unedited: BTreeSet<String>,
     /// What nobody asked to keep.
     pub lost: Vec<LocalChange>,
@@ -71,7 +71,7 @@ pub fn plan(tree: &Tree, changes: &[LocalChange], keep: &[String], new: &Files) 
         _ => false,
     };
     plan.shadowed = plan.carried.iter().filter(differs).cloned().collect();
-    let own: BTreeSet<&String> = changes.iter().map(|change| &change.path).collect();
+    let own: BTreeSet<&String> = changes.iter().filter(|change| change.kind != Local::Kept).map(|change| &change.path).collect();
     let old = |file: &&String| !own.contains(*file) && (plan.shadowed.contains(*file) || !new.contains_key(*file));
     plan.unedited = plan.carried.iter().filter(old).cloned().collect();
     plan.lost = changes.iter().filter(|change| !kept.iter().any(|path| covers(path, &change.path))).cloned().collect();

@@ -1,5 +1,6 @@
 //! What a folder was made from.
 
+use super::{Node, Plan, Tree};
 use crate::archive::{ChartArchive, digest_hex};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +33,9 @@ pub struct Record {
     pub origin: String,
     /// SHA-256 of every file of the archive, by path.
     pub files: BTreeMap<String, String>,
+    /// SHA-256 of the files of earlier versions that were carried over and that nobody had edited, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<String, String>,
 }
 
 impl Record {
@@ -45,7 +49,18 @@ impl Record {
             digest: format!("sha256:{}", archive.digest),
             origin: origin.to_owned(),
             files: archive.files.iter().filter(|(path, _)| !is_record(path)).map(|(path, data)| (path.clone(), digest_hex(data))).collect(),
+            kept: BTreeMap::new(),
         }
+    }
+
+    /// The same with what a plan carries over of earlier versions.
+    #[must_use]
+    pub fn keeping(self, plan: &Plan, tree: &Tree) -> Self {
+        let hash = |path: &String| match tree.get(path) {
+            Some(Node::File(hash)) => Some((path.clone(), hash.clone())),
+            _ => None,
+        };
+        Self { kept: plan.unedited.iter().filter_map(hash).collect(), ..self }
     }
 
     /// Reads one; nothing that is not of this form is one.

@@ -49,15 +49,16 @@ fn contents(folder: &Path) -> BTreeMap<String, String> {
 fn pull(folder: &Path, archive: &ChartArchive, keep: &[&str], discard: bool) -> Result<Vec<Group>, FolderError> {
     let locked = Place::of(folder)?.lock()?;
     let standing = locked.look()?;
-    let (tree, baseline) = match &standing {
+    let (tree, record) = match &standing {
         Standing::Empty => (Tree::new(), None),
-        Standing::Chart { tree, record, .. } => (tree.clone(), record.as_ref().map(|record| record.files.clone())),
+        Standing::Chart { tree, record, .. } => (tree.clone(), record.as_ref()),
     };
-    let changes = local_changes(&tree, baseline.as_ref(), &archive.files);
+    let kept = record.map(|record| record.kept.clone()).unwrap_or_default();
+    let changes = local_changes(&tree, record.map(|record| &record.files), &kept, &archive.files);
     let keep: Vec<String> = keep.iter().map(|path| (*path).to_owned()).collect();
     let plan = plan(&tree, &changes, &keep, &archive.files)?;
     if plan.lost.is_empty() || discard {
-        locked.replace(&archive.files, &Record::of(archive, "here"), &plan, &standing)?;
+        locked.replace(&archive.files, &Record::of(archive, "here").keeping(&plan, &tree), &plan, &standing)?;
     }
     Ok(grouped(&plan.lost))
 }
@@ -181,7 +182,7 @@ fn a_kept_folder_is_carried_over_whole() {
     assert_eq!(there, ["charts/sub/Chart.yaml", "charts/sub/templates/mine.yaml", "charts/subway/Chart.yaml"]);
     let locked = Place::of(&folder).unwrap().lock().unwrap();
     let Standing::Chart { tree, record: Some(record), .. } = locked.look().unwrap() else { panic!() };
-    let changes = local_changes(&tree, Some(&record.files), &new.files);
+    let changes = local_changes(&tree, Some(&record.files), &record.kept, &new.files);
     let plan = plan(&tree, &changes, &["charts/sub".to_owned()], &new.files).unwrap();
     // Of the second pull: what is away since the first one counts as deleted by hand.
     assert_eq!(plan.absent.iter().chain(&plan.left_out).collect::<Vec<_>>(), ["charts/sub/templates/theirs.yaml"]);
@@ -202,7 +203,7 @@ fn without_a_record_all_that_differs_is_the_operators() {
     let locked = Place::of(&folder).unwrap().lock().unwrap();
     let Standing::Chart { tree, record: None, chart } = locked.look().unwrap() else { panic!() };
     assert_eq!(chart, Some(("beacon".to_owned(), "1.0.0".to_owned())));
-    assert!(local_changes(&tree, Some(&Record::of(&old, "x").files), &new.files).is_empty());
+    assert!(local_changes(&tree, Some(&Record::of(&old, "x").files), &BTreeMap::new(), &new.files).is_empty());
 }
 
 #[test]

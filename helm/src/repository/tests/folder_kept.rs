@@ -91,9 +91,23 @@ fn what_is_kept_and_nobodys_is_told_from_what_is_yours() {
     write(&folder, "templates/edited.yaml", "mine\n");
     let Standing::Chart { tree, record: Some(record), .. } = Place::of(&folder).unwrap().lock().unwrap().look().unwrap() else { panic!() };
     let new = archive("2.0.0", &new);
-    let changes = local_changes(&tree, Some(&record.files), &new.files);
+    let changes = local_changes(&tree, Some(&record.files), &record.kept, &new.files);
     let plan = plan(&tree, &changes, &["templates".to_owned(), "Chart.yaml".to_owned()], &new.files).unwrap();
     let of = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
     assert_eq!(of(&plan.shadowed), ["Chart.yaml", "templates/cm.yaml", "templates/edited.yaml"]);
     assert_eq!(of(&plan.unedited), ["Chart.yaml", "templates/cm.yaml", "templates/gone.yaml"]);
+    // By the next time nobody has touched them, and they are nobody's still.
+    pull(&folder, &new, &["templates", "Chart.yaml"], false).unwrap();
+    let lost = lines(&pull(&folder, &archive("3.0.0", &[("templates/cm.yaml", "newer\n")]), &[], false).unwrap());
+    let expected = [
+        "Chart.yaml Kept 1",
+        "templates/cm.yaml Kept 1",
+        "templates/edited.yaml Edited 1",
+        "templates/gone.yaml Kept 1",
+        "templates/mine.yaml Added 1",
+    ];
+    assert_eq!(lost, expected);
+    write(&folder, "templates/cm.yaml", "edited\n");
+    let lost = lines(&pull(&folder, &archive("3.0.0", &[("templates/cm.yaml", "newer\n")]), &[], false).unwrap());
+    assert_eq!(lost[1], "templates/cm.yaml Edited 1");
 }
