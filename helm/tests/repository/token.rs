@@ -3,7 +3,8 @@
 
 use crate::site::{Site, basic, beacon, fetch, login, missing, ok, redirect, refusal, status, with_access, with_header};
 use groundswell_helm::archive::digest_hex;
-use groundswell_helm::repository::{Access, OciReference, Reference, Settings, Url};
+use groundswell_helm::repository::{Access, Fetcher, OciReference, Reference, Settings, Url};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const TOKEN: &str = "token-that-nobody-else-may-see";
 
@@ -154,4 +155,38 @@ async fn a_realm_that_makes_no_sense_is_refused() {
         let text = refusal(nobody(&site), &chart(&site)).await;
         assert!(text.contains(said), "{realm}: {text}");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_within_a_long_list_is_renewed_once() {
+    /// Which token the registry takes: each lasts for two pages, and with `never` none does.
+    async fn list(never: bool) -> (Site, Reference) {
+        let (given, pages) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let site = Site::start_with(move |own| {
+            let challenge = format!("Bearer realm=\"{own}/token\"");
+            move |path, headers| {
+                if path.starts_with("/token") {
+                    return ok(format!("{{\"token\": \"{TOKEN}-{}\"}}", given.fetch_add(1, Ordering::SeqCst)));
+                }
+                let page = pages.load(Ordering::SeqCst);
+                let taken = format!("Bearer {TOKEN}-{}", page / 2);
+                if never || headers.get("authorization").is_none_or(|sent| sent.to_str().unwrap() != taken) {
+                    return with_header(status(401, "{}"), "www-authenticate", &challenge);
+                }
+                pages.fetch_add(1, Ordering::SeqCst);
+                let answer = ok(format!("{{\"tags\": [\"1.0.{page}\"]}}"));
+                if page == 4 { answer } else { with_header(answer, "link", &format!("<?last={page}>; rel=next")) }
+            }
+        })
+        .await;
+        let chart = chart(&site);
+        (site, chart)
+    }
+    let (site, reference) = list(false).await;
+    let found = Fetcher::new(nobody(&site)).versions(&reference).await.unwrap();
+    assert_eq!(found.len(), 5);
+    assert_eq!(site.paths().iter().filter(|path| path.starts_with("/token")).count(), 3);
+    let (site, reference) = list(true).await;
+    let error = Fetcher::new(nobody(&site)).versions(&reference).await.unwrap_err();
+    assert!(error.is_denied() && site.paths().len() == 3, "{error}: {:?}", site.paths());
 }

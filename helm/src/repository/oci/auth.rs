@@ -40,21 +40,25 @@ impl<'s> Registry<'s> {
         url.map_err(|error| FetchError::NotAChart { reference: self.reference.to_string(), reason: error.to_string() })
     }
 
-    /// GETs, and logs in when the registry asks for it.
+    /// GETs, and logs in when the registry asks for it. Tokens last for minutes, a long list of tags may take longer: for one that
+    /// was taken before another one is asked for.
     pub(super) async fn get(&self, url: &Url, what: &'static str, limit: u64, accept: Option<&str>) -> Result<Answer, FetchError> {
         let held = self.auth.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let want = Want { accept, auth: held, ..Want::new(what, limit) };
         let first = self.session.get(url, &want).await?;
-        // What a token of ours was refused for, another one is refused for too; and a storage behind a redirect has its own reasons.
-        let asks = first.status == StatusCode::UNAUTHORIZED && matches!(want.auth, Auth::None) && Origin::of(&first.url) == Origin::of(url);
+        // Only what was taken once is held; and a storage behind a redirect has its own reasons.
+        let renewable = matches!(want.auth, Auth::None | Auth::Bearer(..));
+        let asks = first.status == StatusCode::UNAUTHORIZED && renewable && Origin::of(&first.url) == Origin::of(url);
         let Some(challenge) = first.header(WWW_AUTHENTICATE).filter(|_| asks).and_then(Challenge::read) else { return Ok(first) };
         let auth = match challenge {
             Challenge::Basic => self.credentials()?.zip(Origin::of(url)).map(|(credentials, origin)| Auth::Lent(origin, credentials)),
             Challenge::Bearer { realm, service } => self.token(&realm, service.as_deref()).await?,
         };
         let Some(auth) = auth else { return Ok(first) };
-        *self.auth.lock().unwrap_or_else(PoisonError::into_inner) = auth.clone();
-        self.session.get(url, &Want { auth, ..want }).await
+        let second = self.session.get(url, &Want { auth: auth.clone(), ..want }).await?;
+        let taken = second.status != StatusCode::UNAUTHORIZED;
+        *self.auth.lock().unwrap_or_else(PoisonError::into_inner) = if taken { auth } else { Auth::None };
+        Ok(second)
     }
 
     /// The registry's own credentials: from the flags or configuration, else from docker's.
