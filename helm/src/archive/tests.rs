@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 use tar::EntryType;
 
 use super::corpus::{CHART_YAML, Tar, gzip};
@@ -182,7 +182,7 @@ fn rules_and_budget_hold_inside_vendored_archives() {
 
 #[test]
 fn crds_and_schemas_of_subcharts_are_found() {
-    let yaml = "name: beacon\nversion: 1.0.0\ndependencies:\n- name: mast\n  alias: pole\n  condition: pole.enabled\n- name: lamp\n";
+    let yaml = "name: beacon\nversion: 1.0.0\ndependencies:\n- name: mast\n  version: ^1\n  alias: pole\n  condition: pole.enabled\n- name: lamp\n";
     let tar = chart(yaml)
         .file("beacon/crds/b.yaml", b"kind: B")
         .file("beacon/charts/mast-1.0.0.tgz", &mast().file("mast/values.schema.json", b"{}").tgz())
@@ -196,6 +196,29 @@ fn crds_and_schemas_of_subcharts_are_found() {
     assert_eq!(paths(chart.crds_for(&off)), ["beacon/crds/b.yaml", "beacon/lamp/crds/l.yml"]);
     assert_eq!(chart.crds_for(&json!({})).len(), 3);
     assert_eq!(chart.schemas().iter().map(|s| s.keys.join(".")).collect::<Vec<_>>(), ["pole"]);
+}
+
+/// As helm 3.22 renders them.
+#[test]
+fn a_chart_stands_where_a_dependency_takes_its_version() {
+    let at = |dependencies: &str, values: Value| {
+        let sub = |version: &str| format!("name: sub\nversion: {version}\n").into_bytes();
+        let tar = chart(&format!("name: beacon\nversion: 1.0.0\ndependencies: [{dependencies}]\n"))
+            .file("beacon/charts/one/Chart.yaml", &sub("1.1.0"))
+            .file("beacon/charts/two/Chart.yaml", &sub("v2.0.0-rc.1"));
+        let chart = ChartArchive::read(&tar.tgz()).unwrap();
+        let place = |(keys, sub): (Vec<String>, &Subchart)| format!("{} {}", keys.join("."), sub.metadata.version);
+        chart.subcharts_for(&values).into_iter().map(place).collect::<Vec<_>>()
+    };
+    let both = "{name: sub, version: ^1, alias: a, condition: a.on}, {name: sub, version: '>=2-0', alias: b}";
+    assert_eq!(at(both, json!({})), ["a 1.1.0", "b v2.0.0-rc.1"]);
+    assert_eq!(at(both, json!({"a": {"on": false}})), ["b v2.0.0-rc.1"]);
+    for other in ["^3", "^2", "banana", "''"] {
+        let aliased = format!("{{name: sub, version: ^1, alias: a}}, {{name: sub, version: {other}, alias: b, condition: b.on}}");
+        assert_eq!(at(&aliased, json!({"b": {"on": false}})), ["a 1.1.0", "sub v2.0.0-rc.1"], "{other}");
+        let plain = format!("{{name: sub, version: {other}, condition: sub.on}}");
+        assert_eq!(at(&plain, json!({"sub": {"on": false}})), Vec::<String>::new(), "{other}");
+    }
 }
 
 #[test]

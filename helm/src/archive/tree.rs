@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use groundswell_change::constraint::{Constraint, Version};
 use serde_json::Value;
 
 use super::budget::{Budget, Limits};
@@ -162,12 +163,7 @@ fn collect_crds(
         match values {
             None => collect_crds(&sub.files, &sub.metadata, &sub.subcharts, None, chart, out),
             Some(values) => {
-                let declared = declared(metadata, sub);
-                let key = match declared.as_slice() {
-                    [] => Some(sub.metadata.name.as_str()),
-                    list => list.iter().find(|d| enabled(d, values)).map(|d| d.values_key()),
-                };
-                if let Some(key) = key {
+                if let Some(key) = enabled_places(metadata, sub, values).into_iter().next() {
                     let below = values.get(key).unwrap_or(&Value::Null);
                     collect_crds(&sub.files, &sub.metadata, &sub.subcharts, Some(below), chart, out);
                 }
@@ -186,12 +182,7 @@ pub(super) fn enabled_below<'a>(
     out: &mut Vec<(Vec<String>, &'a Subchart)>,
 ) {
     for sub in subcharts {
-        let declared = declared(metadata, sub);
-        let mut names: BTreeSet<&str> = declared.iter().filter(|d| enabled(d, values)).map(|d| d.values_key()).collect();
-        if declared.is_empty() {
-            names.insert(&sub.metadata.name);
-        }
-        for name in names {
+        for name in enabled_places(metadata, sub, values) {
             let keys: Vec<String> = keys.iter().cloned().chain([name.to_owned()]).collect();
             out.push((keys.clone(), sub));
             enabled_below(&sub.metadata, &sub.subcharts, values.get(name).unwrap_or(&Value::Null), &keys, out);
@@ -199,17 +190,31 @@ pub(super) fn enabled_below<'a>(
     }
 }
 
-fn declared<'a>(metadata: &'a ChartMetadata, sub: &Subchart) -> Vec<&'a Dependency> {
-    metadata.dependencies.iter().filter(|d| d.name == sub.metadata.name).collect()
+/// Keys under which the values of a chart stand in those of the chart around it: one for each dependency that names it and takes its
+/// version, else its own name.
+fn places<'a>(metadata: &'a ChartMetadata, sub: &'a Subchart) -> BTreeSet<&'a str> {
+    let version = Version::parse(&sub.metadata.version);
+    let takes = |dependency: &&Dependency| {
+        let range = Constraint::parse(dependency.version.as_deref().unwrap_or_default());
+        matches!((range, &version), (Ok(range), Ok(version)) if range.matches(version))
+    };
+    keys(metadata.dependencies.iter().filter(takes), sub)
 }
 
-/// Keys under which the values of a chart stand in those of the chart around it.
-fn places<'a>(metadata: &'a ChartMetadata, sub: &'a Subchart) -> BTreeSet<&'a str> {
-    let mut keys: BTreeSet<&str> = declared(metadata, sub).iter().map(|d| d.values_key()).collect();
+fn keys<'a>(dependencies: impl Iterator<Item = &'a Dependency>, sub: &'a Subchart) -> BTreeSet<&'a str> {
+    let mut keys: BTreeSet<&str> = dependencies.filter(|d| d.name == sub.metadata.name).map(Dependency::values_key).collect();
     if keys.is_empty() {
         keys.insert(&sub.metadata.name);
     }
     keys
+}
+
+/// Those that the values switch on. Helm goes by the key, also where the dependency takes another version.
+fn enabled_places<'a>(metadata: &'a ChartMetadata, sub: &'a Subchart, values: &Value) -> BTreeSet<&'a str> {
+    let is_off = |key: &str| metadata.dependencies.iter().any(|d| d.values_key() == key && !enabled(d, values));
+    let mut places = places(metadata, sub);
+    places.retain(|key| !is_off(key));
+    places
 }
 
 /// A chart and all in it, each as often as there are places for its values. Whoever walks the charts by their values walks this.
@@ -232,13 +237,13 @@ impl Unfolded {
     }
 }
 
-/// Sums up without walking them: by then it would be too late.
+/// Sums up without walking them: by then it would be too late. Whoever counts too many places, those of other versions, is safe.
 pub(super) fn unfolded(files: &Files, metadata: &ChartMetadata, subcharts: &[Subchart]) -> Unfolded {
     // Charts in folders are among the files of those around them, and count for themselves.
     let own = files.iter().filter(|(path, _)| !path.starts_with("charts/")).map(|(_, data)| data.len() as u64).sum();
     subcharts.iter().fold(Unfolded { charts: 1, bytes: own }, |all, sub| {
         let below = unfolded(&sub.files, &sub.metadata, &sub.subcharts);
-        places(metadata, sub).into_iter().fold(all, |all, key| Unfolded {
+        keys(metadata.dependencies.iter(), sub).into_iter().fold(all, |all, key| Unfolded {
             charts: all.charts.saturating_add(below.charts),
             // The key is written down once for each chart below it.
             bytes: all.bytes.saturating_add(below.bytes).saturating_add((key.len() as u64).saturating_mul(below.charts as u64)),
