@@ -26,6 +26,8 @@ pub(super) struct Remembered {
     pub(super) origin: String,
     pub(super) manifest_digest: Option<String>,
     pub(super) provenance: Option<String>,
+    #[serde(default)]
+    pub(super) provenance_unknown: Option<String>,
     /// Who named the digest then; absent in what older versions wrote.
     #[serde(default)]
     pub(super) vouched: Option<Vec<String>>,

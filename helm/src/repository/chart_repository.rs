@@ -179,32 +179,32 @@ async fn download(session: &Session<'_>, url: &Url, digest: Option<&str>) -> Res
             (answer.body, origin)
         }
     };
-    let mut notes = Vec::new();
-    let provenance = provenance(session, url, &mut notes).await?;
-    Ok(Arrived { bytes, origin, manifest_digest: None, vouched: Vec::new(), provenance, from_cache, notes, expected: (None, None) })
+    let mut arrived = Arrived { bytes, origin, from_cache, ..Arrived::default() };
+    provenance(session, url, &mut arrived).await?;
+    Ok(arrived)
 }
 
-/// The `.prov` beside an archive. Most repositories have none and say so in many ways; some storage answers 403 for what is
-/// not there.
-async fn provenance(session: &Session<'_>, archive: &Url, notes: &mut Vec<String>) -> Result<Option<(Vec<u8>, String)>, FetchError> {
+/// The `.prov` beside an archive. Only a server that says so has none: of all others it is not known.
+async fn provenance(session: &Session<'_>, archive: &Url, arrived: &mut Arrived) -> Result<(), FetchError> {
     let mut url = archive.clone();
     url.set_path(&format!("{}.prov", archive.path()));
-    let answer = match session.get(&url, &Want::new("provenance", session.settings().limits.provenance)).await {
-        Ok(answer) => answer,
+    let asked = session.get(&url, &Want::new("provenance", session.settings().limits.provenance)).await;
+    match asked.and_then(|answer| answer.ok("provenance")) {
+        Ok(answer) => match index::looks_like(&answer.body) {
+            Some(what) => {
+                let note = format!("what is at {} is no provenance but {what}: it counts as none", shown(&answer.url));
+                arrived.notes.push(note);
+            }
+            None => arrived.provenance = Some((answer.body, shown(&answer.url))),
+        },
+        Err(FetchError::NotFound { .. }) => {}
         Err(error @ (FetchError::TooLarge { .. } | FetchError::Inside { .. })) => return Err(error),
         Err(error) => {
-            notes.push(format!("it is not known whether there is a provenance: {error}"));
-            return Ok(None);
+            let storage = if error.is_denied() { "; some storage answers so for what is not there" } else { "" };
+            arrived.provenance_unknown = Some(format!("{error}{storage}"));
         }
-    };
-    if answer.status != StatusCode::OK {
-        return Ok(None);
     }
-    if let Some(what) = index::looks_like(&answer.body) {
-        notes.push(format!("what is at {} is no provenance but {what}: it counts as none", shown(&answer.url)));
-        return Ok(None);
-    }
-    Ok(Some((answer.body, shown(&answer.url))))
+    Ok(())
 }
 
 #[cfg(test)]

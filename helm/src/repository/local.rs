@@ -29,16 +29,7 @@ pub(super) async fn archive(path: &Path, limits: &Limits) -> Result<Arrived, Fet
 }
 
 fn arrived(path: &Path, bytes: Vec<u8>, provenance: Option<(Vec<u8>, String)>) -> Arrived {
-    Arrived {
-        bytes,
-        origin: path.display().to_string(),
-        manifest_digest: None,
-        vouched: Vec::new(),
-        provenance,
-        from_cache: false,
-        notes: Vec::new(),
-        expected: (None, None),
-    }
+    Arrived { bytes, origin: path.display().to_string(), provenance, ..Arrived::default() }
 }
 
 fn read(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>, FetchError> {

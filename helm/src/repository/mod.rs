@@ -116,6 +116,8 @@ pub struct Pulled {
     pub vouched: Vec<&'static str>,
     /// The provenance beside it, its hash compared with the archive's.
     pub provenance: Option<Provenance>,
+    /// Why it is not known whether there is a provenance. There is a note of it, too.
+    pub provenance_unknown: Option<String>,
     /// The bytes were in the cache.
     pub from_cache: bool,
     /// What the operator should know and what stopped nothing.
@@ -123,6 +125,7 @@ pub struct Pulled {
 }
 
 /// Bytes on their way to become a [`Pulled`].
+#[derive(Default)]
 struct Arrived {
     bytes: Vec<u8>,
     origin: String,
@@ -130,6 +133,7 @@ struct Arrived {
     vouched: Vec<&'static str>,
     /// The provenance, and where it came from.
     provenance: Option<(Vec<u8>, String)>,
+    provenance_unknown: Option<String>,
     from_cache: bool,
     notes: Vec<String>,
     /// Name and version that it must have inside, as far as they are known.
@@ -215,6 +219,7 @@ impl Fetcher {
         let (name, version) = expected(reference);
         Ok(Arrived {
             provenance: remembered.as_ref().and_then(|found| found.provenance.clone()).map(|text| (text.into_bytes(), origin.clone())),
+            provenance_unknown: remembered.as_ref().and_then(|found| found.provenance_unknown.clone()),
             manifest_digest: remembered.and_then(|found| found.manifest_digest),
             bytes,
             origin,
@@ -233,6 +238,7 @@ impl Fetcher {
             origin: pulled.origin.clone(),
             manifest_digest: pulled.manifest_digest.clone(),
             provenance: pulled.provenance.as_ref().map(|found| found.raw.clone()),
+            provenance_unknown: pulled.provenance_unknown.clone(),
             vouched: Some(pulled.vouched.iter().map(|by| (*by).to_owned()).collect()),
         };
         let kept = if pulled.from_cache { Ok(()) } else { cache.keep_archive(&pulled.digest, &pulled.bytes) };
@@ -311,6 +317,7 @@ async fn checked(arrived: Arrived, ask: &Ask) -> Result<Pulled, FetchError> {
         }
         None => None,
     };
+    let unknown = arrived.provenance_unknown.as_ref().map(|why| format!("it is not known whether there is a provenance: {why}"));
     Ok(Pulled {
         digest: archive.digest.clone(),
         bytes,
@@ -319,8 +326,9 @@ async fn checked(arrived: Arrived, ask: &Ask) -> Result<Pulled, FetchError> {
         manifest_digest: arrived.manifest_digest,
         vouched,
         provenance,
+        provenance_unknown: arrived.provenance_unknown,
         from_cache: arrived.from_cache,
-        notes: arrived.notes,
+        notes: arrived.notes.into_iter().chain(unknown).collect(),
     })
 }
 

@@ -4,7 +4,7 @@ use crate::site::{Site, beacon, fetch, index, index_of, missing, ok, refusal, se
 use axum::body::Body;
 use base64::Engine as _;
 use groundswell_helm::archive::digest_hex;
-use groundswell_helm::repository::{Access, Limits, Naming, Reference, Settings, Url};
+use groundswell_helm::repository::{Access, Cache, Limits, Naming, Reference, Settings, Url};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -96,21 +96,20 @@ async fn a_hint_says_what_can_help() {
 
 #[tokio::test]
 async fn an_answer_that_trickles_is_given_up() {
-    let archive = beacon("1.0.0");
-    let text = index("1.0.0", "a.tgz", &archive);
-    let site = Site::start(move |path, _| match path {
-        "/index.yaml" => ok(text.clone()),
-        // Never idle, and never done.
-        _ => ok(Body::from_stream(futures::stream::unfold((), |()| async {
+    // Never idle, and never done.
+    let site = Site::start(move |_, _| {
+        ok(Body::from_stream(futures::stream::unfold((), |()| async {
             tokio::time::sleep(Duration::from_millis(10)).await;
             Some((Ok::<_, std::io::Error>(vec![0_u8]), ()))
-        }))),
+        })))
     })
     .await;
-    let limits = Limits { idle: Duration::from_millis(100), ..Limits::default() };
-    let text = refusal(Settings { limits, ..settings() }, &site.chart("beacon", None)).await;
+    // Long enough that a busy machine is not taken for an idle server.
+    let limits = Limits { idle: Duration::from_secs(3), ..Limits::default() };
+    let url = Reference::Url(Url::parse(&format!("{}/a.tgz", site.url)).unwrap());
+    let text = refusal(Settings { limits, ..settings() }, &url).await;
     assert!(text.contains("was too slow") && text.contains("less than 1024 bytes/s is given up"), "{text}");
-    assert_eq!(site.paths(), ["/index.yaml", "/a.tgz"], "another try would be as slow");
+    assert_eq!(site.paths(), ["/a.tgz"], "another try would be as slow");
 }
 
 fn signed(hash: &str) -> Vec<u8> {
@@ -150,15 +149,31 @@ async fn a_provenance_is_compared_and_fails_closed() {
 }
 
 #[tokio::test]
-async fn a_provenance_that_nobody_answers_for_is_a_note() {
+async fn only_a_server_that_says_so_has_no_provenance() {
     let archive = beacon("1.0.0");
-    let text = index("1.0.0", "a.tgz", &archive);
-    let site = Site::start(move |path, _| match path {
-        "/index.yaml" => ok(text.clone()),
-        "/a.tgz" => ok(archive.clone()),
-        _ => status(503, ""),
-    })
-    .await;
-    let pulled = fetch(settings(), &site.chart("beacon", None)).await.unwrap();
-    assert!(pulled.notes[0].contains("not known whether there is a provenance"), "{:?}", pulled.notes);
+    for (code, said) in [
+        (404, None),
+        (410, None),
+        (401, Some(".prov answered 401 to a request without credentials; some storage")),
+        (403, Some(".prov answered 403 to a request without credentials; some storage answers so for what is not there")),
+        (400, Some(".prov answered 400")),
+        (500, Some(".prov answered 500 4 times")),
+    ] {
+        let (text, archive) = (index("1.0.0", "a.tgz", &archive), archive.clone());
+        let site = Site::start(move |path, _| match path {
+            "/index.yaml" => ok(text.clone()),
+            "/a.tgz" => ok(archive.clone()),
+            _ => status(code, ""),
+        })
+        .await;
+        let home = tempfile::tempdir().unwrap();
+        let cached = |offline| Settings { cache: Some(Cache::new(home.path().to_owned())), offline, ..settings() };
+        for offline in [false, true] {
+            let pulled = fetch(cached(offline), &site.chart("beacon", None)).await.unwrap();
+            let unknown = pulled.provenance_unknown.as_deref();
+            assert!(unknown.is_some() == said.is_some() && unknown.unwrap_or_default().contains(said.unwrap_or_default()), "{unknown:?}");
+            let note = pulled.notes.iter().find(|note| note.contains("it is not known whether there is a provenance"));
+            assert_eq!(note.is_some(), said.is_some(), "{code}: {:?}", pulled.notes);
+        }
+    }
 }

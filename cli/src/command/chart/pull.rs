@@ -2,6 +2,7 @@
 
 use super::fetch::{FetchArgs, Fetching};
 use super::progress::{Shown, watched};
+use super::stop::Stop;
 use super::untar;
 use crate::command::environment;
 use crate::error::{Failure, Result};
@@ -68,6 +69,9 @@ struct Report<'a> {
     vouched_by: &'a [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     provenance: Option<&'a Provenance>,
+    /// Why it is not known whether there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance_unknown: Option<&'a str>,
     /// Where the provenance lies, signature and all.
     #[serde(skip_serializing_if = "Option::is_none")]
     provenance_file: Option<String>,
@@ -85,8 +89,17 @@ enum Landed {
     Folder(untar::Replaced),
 }
 
+/// What is written is written in one go: a signal comes before it, or is too late.
 pub(crate) async fn run(args: &PullArgs, out: &mut Output) -> Result<Exit> {
-    run_in(args, environment, out).await
+    let stop = Stop::listen().map_err(|error| Failure::error("cannot listen for Ctrl-C", error, ""))?;
+    match stop.or(run_in(args, environment, out)).await {
+        Ok(done) => done,
+        Err(exit) => {
+            // Nobody may be there to read it any more.
+            let _ = out.note("stopped: nothing was changed");
+            Ok(exit)
+        }
+    }
 }
 
 async fn run_in(args: &PullArgs, env: impl Fn(&str) -> Option<String>, out: &mut Output) -> Result<Exit> {
@@ -126,7 +139,7 @@ fn put(folder: &Path, pulled: &Pulled) -> Result<Landed> {
     let provenance = pulled.provenance.as_ref().map(|found| (beside, found.raw.as_bytes()));
     let fetched = format!("the one that was fetched has sha256:{}", pulled.digest);
     // Before anything is written, so that no archive stands beside the provenance of another.
-    if let Some((path, _)) = provenance.as_ref().filter(|(path, bytes)| path.exists() && !holds(path, bytes)) {
+    if let Some((path, _)) = provenance.as_ref().filter(|(path, bytes)| path.symlink_metadata().is_ok() && !holds(path, bytes)) {
         return Err(taken(path, "provenance", ""));
     }
     write(folder, &archive, &pulled.bytes, || taken(&archive, "archive", &fetched))?;
@@ -197,6 +210,7 @@ fn print(format: Format, pulled: &Pulled, landed: &Landed, out: &mut Output) -> 
         manifest_digest: pulled.manifest_digest.as_deref(),
         vouched_by: &pulled.vouched,
         provenance: pulled.provenance.as_ref(),
+        provenance_unknown: pulled.provenance_unknown.as_deref(),
         provenance_file,
         from_cache: pulled.from_cache,
         file: file.clone(),
@@ -235,7 +249,8 @@ fn text(report: &Report<'_>, pulled: &Pulled, place: &str, wide: bool) -> String
     lines.push(("digest", format!("{} ({by})", report.digest)));
     let cached = if pulled.from_cache { " (the archive was in the cache)" } else { "" };
     lines.push(("from", format!("{}{cached}", clean(report.origin))));
-    lines.push(("provenance", report.provenance.map_or_else(|| "none".to_owned(), provenance)));
+    let without = if report.provenance_unknown.is_some() { "not known, see the note" } else { "none" };
+    lines.push(("provenance", report.provenance.map_or_else(|| without.to_owned(), provenance)));
     lines.push((if report.file.is_some() { "file" } else { "folder" }, clean(place)));
     let mut text: String = lines.iter().map(|(label, value)| format!("{label:<11} {value}\n")).collect();
     if let Some(path) = &report.provenance_file {

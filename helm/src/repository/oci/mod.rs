@@ -59,8 +59,8 @@ pub(super) async fn fetch(settings: &Settings, reference: &OciReference, ask: &A
         vouched: vec!["manifest"],
         provenance,
         from_cache,
-        notes: Vec::new(),
         expected: (Some(reference.name().to_owned()), expected_version),
+        ..Arrived::default()
     })
 }
 
