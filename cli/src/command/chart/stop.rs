@@ -106,8 +106,20 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    #[tokio::test]
-    async fn a_signal_drops_the_work_with_its_folder() {
+    /// Signals are for the whole process, in which other tests listen for them, too: this one has a process of its own.
+    #[test]
+    fn a_signal_drops_the_work_with_its_folder() {
+        const ALONE: &str = "GROUNDSWELL_TEST_ALONE";
+        if std::env::var_os(ALONE).is_some() {
+            return tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(signalled());
+        }
+        let name = "command::chart::stop::tests::a_signal_drops_the_work_with_its_folder";
+        let alone = std::process::Command::new(std::env::current_exe().unwrap()).args(["--exact", name]).env(ALONE, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&alone.stdout);
+        assert!(alone.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    async fn signalled() {
         for signal in ["-TERM", "-HUP", "-INT"] {
             let stop = Stop::listen().unwrap();
             let folder = tempfile::tempdir().unwrap();
