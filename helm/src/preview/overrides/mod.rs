@@ -165,8 +165,8 @@ fn verdicts(
             old_live: old_live.get(&index).copied(),
             new_live: new_live.get(&index).copied(),
         };
-        let is_secret =
-            is_kept(&key.given, &texts) || affects.into_iter().chain(old_effects.get(&index)).any(|objects| objects.contains(SECRET_DATA));
+        let is_secret = is_kept(&shown(&names, &key.given), &texts)
+            || affects.into_iter().chain(old_effects.get(&index)).any(|objects| objects.contains(SECRET_DATA));
         let mask = |value: &serde_json::Value| if is_secret { hidden(value) } else { shown(&names, value) };
         let affects = affects.into_iter().flatten().filter(|object| *object != NEEDED && *object != SECRET_DATA);
         OverrideVerdict {
