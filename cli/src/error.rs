@@ -81,7 +81,8 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 pub(crate) fn finish(done: Result<Exit>, out: &mut Output) -> Exit {
     match done {
         Ok(exit) => exit_after(out.flush(), exit),
-        Err(failure) if failure.silent => Exit::Ok,
+        // Not 0: what the command would have said of a rollout or a path is not that all is well.
+        Err(failure) if failure.silent => Exit::Unread,
         Err(failure) => {
             let text = show(&failure);
             // Where even stderr is gone nobody is left to be told.
@@ -144,6 +145,23 @@ mod tests {
           next: groundswell get releases
         error: and �[31mthis
         ");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_told_nothing_and_no_verdict_is_made_up() {
+        struct Closed;
+        impl std::io::Write for Closed {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut out = Output::captured(Closed, Closed);
+        let written = out.data("x\n").map(|()| Exit::Blocked).map_err(Failure::from);
+        assert_eq!(finish(written, &mut out), Exit::Unread);
+        assert_eq!(finish(Ok(Exit::Blocked), &mut out), Exit::Blocked, "what is known is said");
     }
 
     #[test]

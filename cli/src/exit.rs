@@ -28,6 +28,8 @@ pub(crate) enum Exit {
     Blocked = 9,
     /// Ctrl-C; the rollout goes on.
     Interrupted = 130,
+    /// What reads the output closed its end before all was written, as `head` does. A shell says the same of SIGPIPE.
+    Unread = 141,
 }
 
 impl From<Exit> for ExitCode {
@@ -49,4 +51,5 @@ Exit codes:
   7    still going at the timeout
   8    conflict: a revision, a plan or the rollout was overtaken
   9    blocked: the upgrade cannot go as it is, or there is no path
-  130  interrupted; a rollout goes on by itself";
+  130  interrupted; a rollout goes on by itself
+  141  whoever read the output went away before the end";
