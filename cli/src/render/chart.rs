@@ -27,12 +27,16 @@ pub(crate) fn detail(chart: &ChartDetail) -> String {
     let mut text: String = facts.into_iter().filter_map(|(label, fact)| fact.map(|fact| format!("{label:<12} {fact}\n"))).collect();
     text.push_str(&dependencies(chart));
     let how = match chart.known_from {
-        KnownFrom::Render => "rendered with its own defaults",
+        KnownFrom::Render => "rendered with its own defaults; those that an operator chooses by itself are not among them",
         KnownFrom::Files => "not rendered: guessed from the default values and the text of templates",
     };
     let image = |image: &String| {
-        let untold = chart.known_from == KnownFrom::Files && !is_pinned(image);
-        format!("{}{}", clean(image), if untold { " (a tag is not in the values)" } else { "" })
+        let untold = match chart.known_from {
+            _ if is_pinned(image) => "",
+            KnownFrom::Render => " (no tag beside it in the render)",
+            KnownFrom::Files => " (a tag is not in the values)",
+        };
+        format!("{}{untold}", clean(image))
     };
     text.push_str(&lines(&format!("Images ({}; {how})", chart.images.len()), chart.images.iter().map(image)));
     // An empty list of a guess says less than one of a render, and is left out like one.

@@ -56,15 +56,21 @@ fn below(key: &str, value: &Value, is_custom: bool, found: &mut BTreeSet<String>
 
 fn of_container(container: &Value, is_custom: bool, found: &mut BTreeSet<String>) {
     found.extend(text(container, "image").map(str::to_owned));
-    // `--prometheus-config-reloader=quay.io/…:v1`: operators are told of images by flags.
-    for flag in ["command", "args"].into_iter().flat_map(|key| container[key].as_array().into_iter().flatten()) {
-        let image = flag.as_str().filter(|flag| flag.starts_with("--")).and_then(|flag| flag.split_once('='));
-        found.extend(image.map(|(_, image)| image).filter(|image| has_registry(image) && image.contains(':')).map(str::to_owned));
+    // `--prometheus-config-reloader=quay.io/…:v1`: operators are told of images by flags, in one word or two.
+    for words in ["command", "args"].into_iter().filter_map(|key| container[key].as_array()) {
+        let words: Vec<&str> = words.iter().map(|word| word.as_str().unwrap_or_default()).collect();
+        let apart = words.windows(2).filter(|pair| is_flag(pair[0]) && !pair[0].contains('=')).map(|pair| pair[1]);
+        let together = words.iter().filter(|word| is_flag(word)).filter_map(|word| word.split_once('=')).map(|(_, image)| image);
+        found.extend(together.chain(apart).filter(|image| has_registry(image) && is_pinned(image)).map(str::to_owned));
     }
     // Custom resources carry more in their containers than Kubernetes knows.
     if let (true, Value::Object(map)) = (is_custom, container) {
         map.iter().filter(|(key, _)| *key != "image").for_each(|(key, value)| below(key, value, is_custom, found));
     }
+}
+
+fn is_flag(word: &str) -> bool {
+    word.starts_with('-')
 }
 
 fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
@@ -192,11 +198,11 @@ mod tests {
     fn images_of_pods_and_of_their_volumes() {
         let pod = json!({
             "containers": [{"image": "a:1", "args": ["--reloader=quay.io/x/reloader:v2", "--url=https://x.y/z:1", "--name=b"]}],
-            "initContainers": [{"image": "b"}],
+            "initContainers": [{"image": "b", "command": ["run", "quay.io/x/no:1", "-r", "quay.io/x/runner:v3", "--to", "db.example:5432", "-v=2", "h.io/x/no:2"]}],
             "ephemeralContainers": [{"image": "c@sha256:00"}],
             "volumes": [{"name": "v", "image": {"reference": "d:4"}}, {"name": "w", "configMap": {"name": "image"}}],
         });
-        let all = ["a:1", "b", "c@sha256:00", "d:4", "quay.io/x/reloader:v2"];
+        let all = ["a:1", "b", "c@sha256:00", "d:4", "quay.io/x/reloader:v2", "quay.io/x/runner:v3"];
         assert_eq!(of(json!({"kind": "Pod", "apiVersion": "v1", "spec": pod})), all);
         let deployment = json!({"kind": "Deployment", "apiVersion": "apps/v1", "spec": {"template": {"spec": pod}}});
         assert_eq!(of(deployment.clone()), all);
