@@ -3,11 +3,8 @@
 use super::cluster::ClusterUpgrade;
 use super::graph::{Chores, Graph, Stand};
 use super::kubernetes::Minors;
-use super::route::Reason;
+use super::route::{Reason, denied};
 use super::rule::{Object, Rule, Step};
-
-/// Values that are named before the rest is counted.
-const NAMED: usize = 3;
 
 /// The oldest version that one can go back to from a node, and the rules that forbid the one before it. A way back is one rollback to
 /// any version that was stood on, so the rules are asked of each of them, and whether it bears what the cluster runs by now. What
@@ -26,23 +23,32 @@ pub(crate) fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: u
 }
 
 /// What going back over a hop takes beside the rollback itself.
-pub(crate) fn going_back(chores: &Chores<'_>, target: &Stand) -> Vec<String> {
-    let steps = || chores.before.iter().chain(&chores.after).map(|(step, _)| *step);
+pub(crate) fn going_back(chores: &Chores<'_>, hop: (&Stand, &Stand)) -> Vec<String> {
+    let all = || chores.before.iter().chain(&chores.after);
+    let steps = || all().map(|(step, _)| *step);
     // The selector that stood in the way of the new version stands in the way of the old one.
     let again = |step: &Step| match (kept(step), step) {
         (Some(object), _) => {
             format!("leave {object} as it is, for nobody makes anew what it holds: a plain `helm rollback` may meet the same field")
         }
         (None, Step::ChartDiff(claim)) => format!("a plain `helm rollback` meets the same field, so once more: {}", claim.words),
-        (None, step) => format!("{} once more: a plain `helm rollback` meets the same field", step.words(&target.version)),
+        (None, step) => format!("{} once more: a plain `helm rollback` meets the same field", step.words(&hop.1.version)),
     };
-    let mut words: Vec<String> = steps().filter(|step| recreates(step)).map(again).collect();
+    // What the renders do not bear out stands in nobody's way.
+    let meets = |(step, rules): &&(&Step, Vec<&Rule>)| recreates(step) && (kept(step).is_some() || denied(step, rules, hop).is_none());
+    let mut words: Vec<String> = all().filter(meets).map(|(step, _)| again(step)).collect();
+    let rewritten = |step: &Step| matches!(step, Step::ChartDiff(claim) if claim.code == "rewrite-record");
+    if steps().any(rewritten) {
+        words.push(
+            "`helm rollback` can take the revision that rewriting the record made, and none before it: those have what the cluster serves \
+             no more, and come back with `helm upgrade` alone"
+                .to_owned(),
+        );
+    }
     let keys: Vec<&str> = steps().filter_map(key).collect();
     if !keys.is_empty() {
-        let more = keys.len().saturating_sub(NAMED);
-        let named = keys[..keys.len() - more].join(", ");
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        words.push(format!("take the values back, too, which `helm rollback` does by itself and an upgrade does not: {named}{rest}"));
+        let keys = keys.join(", ");
+        words.push(format!("take the values back, too, which `helm rollback` does by itself and an upgrade does not: {keys}"));
     }
     words
 }
@@ -108,10 +114,31 @@ mod tests {
             ("VolumeAttachment", true),
         ] {
             for step in [Step::DeleteObject(object(kind)), Step::DeleteOrphan(object(kind)), diff(kind)] {
-                let said = going_back(&Chores { before: vec![(&step, Vec::new())], after: Vec::new() }, &target);
+                let said = going_back(&Chores { before: vec![(&step, Vec::new())], after: Vec::new() }, (&target, &target));
                 let [words] = &said[..] else { panic!("{kind}: {said:?}") };
                 assert_eq!((words.contains("delete"), words.starts_with("leave ")), (deletes, !deletes), "{words}");
             }
         }
+    }
+
+    #[test]
+    fn a_rewritten_record_ends_what_a_rollback_can_take() {
+        let stand = |version: &str| Stand { chart: "beacon".to_owned(), version: Version::parse(version).unwrap() };
+        let (from, to) = (stand("1.0.0"), stand("2.0.0"));
+        let (code, words) = ("rewrite-record".to_owned(), "Rewrite the record".to_owned());
+        let step = Step::ChartDiff(DiffClaim { code, words, objects: Vec::new(), field: None, next: None, detail: Vec::new() });
+        let said = going_back(&Chores { before: vec![(&step, Vec::new())], after: Vec::new() }, (&from, &to));
+        assert!(matches!(&said[..], [words] if words.contains("and none before it")), "{said:?}");
+        assert_eq!(going_back(&Chores::default(), (&from, &to)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_value_to_be_taken_back_is_named() {
+        let set = |path: &str| Step::SetValue { path: path.to_owned(), value: "x".to_owned() };
+        let steps = ["a", "b", "c", "d", "e"].map(set);
+        let at = Stand { chart: "beacon".to_owned(), version: Version::parse("2.0.0").unwrap() };
+        let before = steps.iter().map(|step| (step, Vec::new())).collect();
+        let said = going_back(&Chores { before, after: Vec::new() }, (&at, &at));
+        assert!(said[0].ends_with(": a, b, c, d, e"), "{said:?}");
     }
 }

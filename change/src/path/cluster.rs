@@ -3,7 +3,7 @@
 use super::graph::{Graph, Stand};
 use super::kubernetes::{KubernetesRange, Minors};
 use super::route::{Chore, Reason};
-use super::rule::Rule;
+use super::rule::{Rule, Step};
 use super::solve::Leg;
 use crate::table::apis;
 use schemars::JsonSchema;
@@ -75,8 +75,7 @@ impl MinorStop {
             words.push(format!("upgrade the release to {at} once more: a chart chooses its APIs by what the cluster serves"));
         }
         if !self.removed.is_empty() {
-            let api = |api: &RemovedApi| format!("{} ({})", api.api_version, api.kinds.join(", "));
-            let apis = self.removed.iter().map(api).collect::<Vec<_>>().join(", ");
+            let apis = in_words(&self.removed);
             words.push(format!(
                 "see that `helm get manifest` has nothing that {} serves no more, or helm can upgrade the release no more: {apis}",
                 self.before
@@ -117,9 +116,7 @@ fn stops(graph: &Graph<'_>, here: usize, (before, after): (Minors, Minors), just
     let stop = |minor: u64| {
         let first = |(_, range): &&(&Rule, Minors)| (lowest + 1..minor).all(|lower| !range.has(lower)) && range.has(minor);
         let steps: Vec<Chore> = asked.iter().filter(first).flat_map(|(rule, _)| chores(rule, &graph.nodes[here].stand)).collect();
-        let removed: Vec<RemovedApi> = apis::removed_by(minor)
-            .map(|(version, kinds)| RemovedApi { api_version: version.to_owned(), kinds: kinds.into_iter().map(str::to_owned).collect() })
-            .collect();
+        let removed = removed_by(minor);
         let there = just_upgraded && (lowest, highest) == (minor - 1, minor - 1);
         let upgrade_again = !there || !steps.is_empty();
         let stop = MinorStop {
@@ -135,6 +132,23 @@ fn stops(graph: &Graph<'_>, here: usize, (before, after): (Minors, Minors), just
     (lowest + 1..=most).filter_map(stop).collect()
 }
 
-fn chores<'r>(rule: &'r Rule, at: &'r Stand) -> impl Iterator<Item = Chore> + 'r {
-    rule.before.iter().map(move |step| Chore { words: step.words(&at.version), step: step.clone(), why: vec![Reason::from(rule)] })
+/// What a minor serves no more.
+pub(super) fn removed_by(minor: u64) -> Vec<RemovedApi> {
+    let api = |(version, kinds): (&str, Vec<&str>)| RemovedApi {
+        api_version: version.to_owned(),
+        kinds: kinds.into_iter().map(str::to_owned).collect(),
+    };
+    apis::removed_by(minor).map(api).collect()
+}
+
+/// `policy/v1beta1 (PodDisruptionBudget, PodSecurityPolicy), …`
+pub(super) fn in_words(removed: &[RemovedApi]) -> String {
+    let api = |api: &RemovedApi| format!("{} ({})", api.api_version, api.kinds.join(", "));
+    removed.iter().map(api).collect::<Vec<_>>().join(", ")
+}
+
+fn chores(rule: &Rule, at: &Stand) -> Vec<Chore> {
+    let chore =
+        |step: &Step| Chore { words: step.words(&at.version), step: step.clone(), why: vec![Reason::from(rule)], contradicted: None };
+    rule.before.iter().map(chore).collect()
 }

@@ -25,8 +25,6 @@ const LOSSES: [&str; 10] = [
 const OWN_FORM: [&str; 2] = ["apply-crds", "keep-names"];
 /// Steps whose sentence names the object.
 const NAMES_IT: [&str; 4] = ["adopt-crd", "migrate-stored", "move-value", "rewrite-record"];
-/// Kinds that hold what nobody makes anew: to delete one is never advised here.
-const HOLD_DATA: [&str; 3] = ["CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim"];
 /// Objects that are named before the rest is counted.
 const NAMED: usize = 3;
 
@@ -88,7 +86,8 @@ impl DiffClaim {
     #[must_use]
     pub fn of(item: &Item, namespace: &str) -> Self {
         let objects: Vec<Object> = about(item).into_iter().map(|object| named(object, namespace)).collect();
-        let holds_data = objects.iter().any(|object| HOLD_DATA.contains(&object.kind.as_str()));
+        // To delete what nobody makes anew is never advised here.
+        let holds_data = objects.iter().any(Object::holds_data);
         let deletes = |next: &String| next.contains("delete ");
         Self {
             code: item.code.clone(),

@@ -2,7 +2,7 @@
 
 use super::diffed::DiffClaim;
 use super::graph::Stand;
-use super::rule::{Object, Origin, Place, Proof, Rule, Step, takes};
+use super::rule::{Denied, Object, Origin, Place, Proof, Rule, Step, takes};
 use super::set::RuleSet;
 use crate::constraint::{Constraint, Version};
 use schemars::JsonSchema;
@@ -56,10 +56,10 @@ pub enum Seen {
         /// A value (path, value) that keeps their names, as a render showed.
         keeps: Option<(String, String)>,
     },
-    /// A CRD of the newer version differs, and helm does not upgrade it.
+    /// CRDs of the newer version differ, and helm does not upgrade them.
     CrdChanged {
-        /// The CRD.
-        crd: String,
+        /// Their names.
+        crds: Vec<String>,
     },
     /// The `kubeVersion` of one of the two charts.
     KubeVersion {
@@ -72,6 +72,8 @@ pub enum Seen {
     Refutes {
         /// The rule.
         rule: String,
+        /// Which step of it.
+        step: Step,
         /// What was looked at.
         detail: String,
     },
@@ -82,6 +84,19 @@ pub enum Seen {
         /// What was seen.
         detail: String,
     },
+}
+
+/// CRDs that are named before the rest is counted.
+const NAMED: usize = 2;
+
+impl Seen {
+    /// The CRDs that differ, in words.
+    fn crds(&self) -> String {
+        let Self::CrdChanged { crds } = self else { return String::new() };
+        let more = crds.len().saturating_sub(NAMED);
+        let first = crds[..crds.len() - more].join(" and ");
+        if more > 0 { format!("{first} and {more} more") } else { first }
+    }
 }
 
 impl fmt::Display for Seen {
@@ -97,9 +112,9 @@ impl fmt::Display for Seen {
             Self::Replaced { count, keeps: Some((path, value)) } => {
                 write!(f, "{count} objects are replaced by others of another name, unless {path} is {value}")
             }
-            Self::CrdChanged { crd } => write!(f, "CRDs change: {crd}"),
+            Self::CrdChanged { .. } => write!(f, "CRDs change: {}", self.crds()),
             Self::KubeVersion { at, range } => write!(f, "kubeVersion of {at} is {range}"),
-            Self::Refutes { rule, detail } => write!(f, "{detail}, against rule {rule}"),
+            Self::Refutes { rule, detail, .. } => write!(f, "{detail}, against rule {rule}"),
             Self::Confirms { rule, detail } => write!(f, "{detail}, as rule {rule} says"),
         }
     }
@@ -111,10 +126,14 @@ impl fmt::Display for Seen {
 pub fn apply_evidence(set: &RuleSet, evidence: &[Evidence]) -> RuleSet {
     let mut set = set.clone();
     for (index, one) in evidence.iter().enumerate() {
-        let (named, holds, detail) = judged(&set, one);
-        let mut clean_up = true;
+        let (named, detail) = judged(&set, one);
+        let (mut borne_out, mut clean_up) = (false, true);
         for rule in set.rules.iter_mut().filter(|rule| named.contains(&rule.id)) {
-            let proof = Proof { holds, detail: detail.clone() };
+            let denied = rule.before.iter().find(|step| denies(&one.seen, step)).cloned();
+            let holds = denied.is_none() && !matches!(one.seen, Seen::Refutes { .. });
+            borne_out |= holds;
+            let denies = denied.map(|step| Box::new(Denied { from: one.from.clone(), to: one.to.clone(), step }));
+            let proof = Proof { holds, detail: if holds { detail.clone() } else { against(one) }, denies };
             if !rule.proofs.contains(&proof) {
                 rule.proofs.push(proof);
             }
@@ -125,7 +144,7 @@ pub fn apply_evidence(set: &RuleSet, evidence: &[Evidence]) -> RuleSet {
         match &one.seen {
             // A rule that does it otherwise does not stand for it.
             _ if named.is_empty() => set.rules.extend(missing),
-            Seen::ImmutableField { .. } if !holds => set.rules.extend(missing),
+            Seen::ImmutableField { .. } if !borne_out => set.rules.extend(missing),
             Seen::ImmutableField { after: Some(_), .. } if clean_up => {
                 set.rules.extend(missing.map(|rule| Rule { before: Vec::new(), ..rule }));
             }
@@ -135,42 +154,56 @@ pub fn apply_evidence(set: &RuleSet, evidence: &[Evidence]) -> RuleSet {
     set
 }
 
-/// The rules that an evidence is about, and what it says of them.
-fn judged(set: &RuleSet, evidence: &Evidence) -> (Vec<String>, bool, String) {
-    let between = format!("{} → {} ({})", evidence.from, evidence.to, evidence.source);
+/// Whether a step of a rule is not what was seen to be needed. Pods that a rule stops where they could run on are the more careful way.
+fn denies(seen: &Seen, step: &Step) -> bool {
+    match (seen, step) {
+        (Seen::Refutes { step: denied, .. }, step) => denied == step,
+        (Seen::ImmutableField { object, before, .. }, Step::DeleteOrphan(wanted)) => means(wanted, object) && !before.orphans(),
+        (Seen::ImmutableField { object, before, .. }, Step::DeleteObject(wanted)) => means(wanted, object) && !before.recreates(),
+        _ => false,
+    }
+}
+
+/// What an evidence says against a rule.
+fn against(evidence: &Evidence) -> String {
+    let words = match &evidence.seen {
+        Seen::ImmutableField { before, .. } => &before.words,
+        Seen::Refutes { detail, .. } => detail,
+        other => &other.to_string(),
+    };
+    format!("{words}, {}", between(evidence))
+}
+
+fn between(evidence: &Evidence) -> String {
+    format!("{} → {} ({})", evidence.from, evidence.to, evidence.source)
+}
+
+/// The rules that an evidence is about, and what it says for them.
+fn judged(set: &RuleSet, evidence: &Evidence) -> (Vec<String>, String) {
+    let between = between(evidence);
     let ids = |fits: &dyn Fn(&Rule) -> bool| set.rules.iter().filter(|rule| fits(rule)).map(|rule| rule.id.clone()).collect();
     let own = |name: &str| ids(&|rule| rule.id == name);
     let asks = |step: &dyn Fn(&Step) -> bool| ids(&|rule| crosses(rule, &evidence.from, &evidence.to) && rule.before.iter().any(step));
     match &evidence.seen {
-        Seen::Confirms { rule, detail } => (own(rule), true, format!("{detail}, {between}")),
-        Seen::Refutes { rule, detail } => (own(rule), false, format!("{detail}, {between}")),
-        Seen::ImmutableField { object, fields, before, .. } => {
-            let wanted = |step: &Step| match step {
-                Step::DeleteOrphan(wanted) | Step::DeleteObject(wanted) => {
-                    is(wanted, &object.kind, object.name.as_deref().unwrap_or_default())
-                }
-                _ => false,
-            };
-            let named: Vec<String> = asks(&wanted);
-            let leaves = |rule: &&Rule| rule.before.iter().any(|step| wanted(step) && matches!(step, Step::DeleteOrphan(_)));
-            let orphaned = set.rules.iter().filter(|rule| named.contains(&rule.id)).any(|rule| leaves(&rule));
-            let holds = before.recreates() && (before.orphans() || !orphaned);
-            let detail = if holds { format!("{object}: {} changes", fields.join(", ")) } else { before.words.clone() };
-            (named, holds, format!("{detail}, {between}"))
+        Seen::Confirms { rule, detail } => (own(rule), format!("{detail}, {between}")),
+        Seen::Refutes { rule, .. } => (own(rule), String::new()),
+        Seen::ImmutableField { object, fields, .. } => {
+            let wanted = |step: &Step| matches!(step, Step::DeleteOrphan(wanted) | Step::DeleteObject(wanted) if means(wanted, object));
+            (asks(&wanted), format!("{object}: {} changes, {between}", fields.join(", ")))
         }
-        Seen::CrdChanged { crd } => (asks(&|step| *step == Step::ApplyCrds), true, format!("new or changed: {crd}, {between}")),
+        Seen::CrdChanged { .. } => (asks(&|step| *step == Step::ApplyCrds), format!("new or changed: {}, {between}", evidence.seen.crds())),
         // Which field of which CRD no rule says; that is a finding in any case.
-        Seen::CrdFieldRemoved { .. } | Seen::Asks(_) | Seen::Blocks(_) => (Vec::new(), true, String::new()),
+        Seen::CrdFieldRemoved { .. } | Seen::Asks(_) | Seen::Blocks(_) => (Vec::new(), String::new()),
         Seen::Replaced { keeps, .. } => {
             let sets = |step: &Step| matches!((step, keeps), (Step::SetValue { path, value }, Some(keeps)) if (path, value) == (&keeps.0, &keeps.1));
-            (asks(&sets), true, format!("{}, {between}", evidence.seen))
+            (asks(&sets), format!("{}, {between}", evidence.seen))
         }
         Seen::KubeVersion { at, range } => {
             let says = |rule: &Rule| {
                 let there = rule.chart == at.chart && takes(rule.to.as_ref(), &at.version);
                 there && rule.needs_kubernetes.as_ref() == Some(range)
             };
-            (ids(&says), true, format!("kubeVersion is {range}, {between}"))
+            (ids(&says), format!("kubeVersion is {range}, {between}"))
         }
     }
 }
@@ -180,6 +213,10 @@ pub(super) fn crosses(rule: &Rule, from: &Stand, to: &Stand) -> bool {
     let begins = if rule.from_chart == from.chart { takes(rule.from.as_ref(), &from.version) } else { rule.from_chart == to.chart };
     let ends = if rule.chart == to.chart { takes(rule.to.as_ref(), &to.version) } else { rule.chart == from.chart };
     begins && ends && rule.before_kubernetes.is_none()
+}
+
+fn means(wanted: &Object, seen: &Object) -> bool {
+    is(wanted, &seen.kind, seen.name.as_deref().unwrap_or_default())
 }
 
 /// Whether a rule's object is the one that was seen. A selector may mean it: that the kind is the same has to do, together with the
@@ -238,9 +275,9 @@ fn missing(evidence: &Evidence, number: usize) -> Option<Rule> {
             }];
             rule.note = Some(evidence.seen.to_string());
         }
-        Seen::CrdChanged { crd } => {
+        Seen::CrdChanged { .. } => {
             rule.before = vec![Step::ApplyCrds];
-            rule.note = Some(format!("{crd}: new or changed, and helm never upgrades a CRD"));
+            rule.note = Some(format!("{}: new or changed, and helm never upgrades a CRD", evidence.seen.crds()));
         }
         Seen::KubeVersion { at, range: needed } => {
             // Of the versions between nothing is known, so it is the one that was rendered.
@@ -313,6 +350,41 @@ rules:
 
     const ORPHAN: &str = "kubectl delete x --cascade=orphan";
 
+    fn refutes(rule: &str, name: &str) -> Seen {
+        let object = Object { kind: "Deployment".into(), name: Some(name.into()), selector: None, namespace: None };
+        Seen::Refutes { rule: rule.into(), step: Step::DeleteOrphan(object), detail: "no field differs".into() }
+    }
+
+    #[test]
+    fn a_step_that_renders_do_not_bear_out_is_marked_and_comes_last() {
+        let two = RULES.replace("  source: s", "  - deleteOrphan: {kind: Deployment, name: RELEASE-store}\n  source: s");
+        let all = [
+            evidence("1.0.0", "4.0.0", refutes("known", "RELEASE-agent")),
+            evidence("1.0.0", "4.0.0", stuck("Deployment", "prod-store", "recreate", "kubectl delete x", false)),
+            evidence("1.0.0", "4.0.0", stuck("StatefulSet", "prod-agent", "recreate", "kubectl delete y", false)),
+        ];
+        let route = solve(&apply_evidence(&rules(&two), &all), &question("beacon", "1.0.0", "4.0.0", None)).unwrap();
+        let hop = &route.hops[0];
+        let orphan = |name: &str| format!("delete Deployment RELEASE-{name}, and leave its pods running (--cascade=orphan)");
+        let (agent, store) = (orphan("agent"), orphan("store"));
+        let said: Vec<(&str, Option<&str>)> =
+            hop.before.iter().map(|chore| (chore.words.as_str(), chore.contradicted.as_deref())).collect();
+        let wanted = [
+            ("Deployment prod-store: recreate", None),
+            ("StatefulSet prod-agent: recreate", None),
+            (agent.as_str(), Some("no field differs, beacon 1.0.0 → beacon 4.0.0 (defaults)")),
+            (store.as_str(), Some("Deployment prod-store: recreate, beacon 1.0.0 → beacon 4.0.0 (defaults)")),
+        ];
+        assert_eq!(said, wanted);
+        // What stands in nobody's way stands in that of nobody who goes back.
+        assert_eq!(hop.going_back.len(), 2, "{:?}", hop.going_back);
+        assert!(hop.going_back.iter().all(|words| words.ends_with(": recreate")), "{:?}", hop.going_back);
+        // Of another hop the renders say nothing here.
+        let elsewhere = [evidence("1.0.0", "2.0.0", refutes("known", "RELEASE-agent"))];
+        let route = solve(&apply_evidence(&rules(&two), &elsewhere), &question("beacon", "1.0.0", "4.0.0", None)).unwrap();
+        assert!(route.hops[0].before.iter().all(|chore| chore.contradicted.is_none()));
+    }
+
     #[test]
     fn renders_add_confirm_and_contradict() {
         let rules = rules(RULES);
@@ -322,7 +394,7 @@ rules:
                 evidence("1.10.0", "2.0.0", stuck("Deployment", "prod-agent", "recreate", ORPHAN, false)),
                 evidence("1.10.0", "2.0.0", stuck("StatefulSet", "prod-store", "recreate", ORPHAN, false)),
                 evidence("2.5.0", "4.0.0", Seen::KubeVersion { at: stand("4.0.0"), range: Constraint::parse(">=1.30.0-0").unwrap() }),
-                evidence("1.10.0", "2.0.0", Seen::Refutes { rule: "known".into(), detail: "no such object".into() }),
+                evidence("1.10.0", "2.0.0", refutes("known", "RELEASE-agent")),
             ],
         );
         assert_eq!(proved.rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["known", "rendered-2", "rendered-3"]);

@@ -70,7 +70,8 @@ impl Route {
 
     /// Writes the name of the release where the rules say `RELEASE`, in what people read; the data of the steps stays as it is.
     pub fn name_release(&mut self, name: &str) {
-        let chores = |list: &mut Vec<Chore>| list.iter_mut().for_each(|chore| named(&mut chore.words, name));
+        let chore = |chore: &mut Chore| [&mut chore.words].into_iter().chain(&mut chore.contradicted).for_each(|words| named(words, name));
+        let chores = |list: &mut Vec<Chore>| list.iter_mut().for_each(chore);
         let reasons = |list: &mut Vec<Reason>| list.iter_mut().for_each(|reason| named(&mut reason.words, name));
         for hop in &mut self.hops {
             [&mut hop.before, &mut hop.after].into_iter().for_each(chores);

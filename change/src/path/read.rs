@@ -200,9 +200,20 @@ pub fn read(name: &str, text: &str, origin: Origin) -> Result<RuleFile, Vec<Rule
         Err(error) => {
             let error = error.without_snippet();
             let place = reader.place(error.location().unwrap_or(Location::UNKNOWN));
-            Err(vec![RuleError { place, what: what_is_wrong(error) }])
+            let what = another_kind(text).unwrap_or_else(|| what_is_wrong(error));
+            Err(vec![RuleError { place, what }])
         }
     }
+}
+
+/// Of a file that was never meant to have rules, what it lacks as one says little.
+fn another_kind(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Head {
+        kind: String,
+    }
+    let head: Head = serde_saphyr::from_str(text).ok().filter(|head: &Head| head.kind != KIND)?;
+    Some(format!("`kind` is {:?}; a file of rules says {KIND}", cut(&head.kind)))
 }
 
 /// The parser's message in the words of a rule, without the place, which stands before it already.

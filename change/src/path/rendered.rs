@@ -13,9 +13,6 @@ use crate::constraint::Constraint;
 use crate::input::{Input, Rendered, Side};
 use crate::summary::{SectionId, Summary, Weight};
 
-/// CRDs that are named before the rest is counted.
-const NAMED: usize = 2;
-
 /// What the comparison of two versions shows, and which rules it bears out or contradicts. `source` says what was rendered.
 #[must_use]
 pub fn seen(set: &RuleSet, from: &Stand, to: &Stand, input: &Input, summary: &Summary, source: &str) -> Vec<Evidence> {
@@ -23,13 +20,13 @@ pub fn seen(set: &RuleSet, from: &Stand, to: &Stand, input: &Input, summary: &Su
     let mut all: Vec<Seen> = immutable(&diffed);
     all.extend(diffed.steps.iter().map(|claim| Seen::Asks(Box::new(claim.clone()))));
     all.extend(lost_fields(summary));
-    all.extend(crds_in_words(&diffed.crds).map(|crd| Seen::CrdChanged { crd }));
+    all.extend((!diffed.crds.is_empty()).then(|| Seen::CrdChanged { crds: diffed.crds.clone() }));
     all.extend(replaced(input));
     // That a rule knows where the way begins needs no proof.
     all.extend(kubernetes(set, from, &input.old).filter(|seen| matches!(seen, Seen::KubeVersion { .. })));
     all.extend(kubernetes(set, to, &input.new));
     all.extend(diffed.blockers.iter().map(|claim| Seen::Blocks(Box::new(claim.clone()))));
-    all.extend(set.rules.iter().filter(|rule| crosses(rule, from, to)).filter_map(|rule| refuted(rule, &diffed, input)));
+    all.extend(set.rules.iter().filter(|rule| crosses(rule, from, to)).flat_map(|rule| refuted(rule, &diffed, input)));
     let evidence = |seen| Evidence { from: from.clone(), to: to.clone(), seen, source: source.to_owned() };
     all.into_iter().map(evidence).collect()
 }
@@ -61,17 +58,6 @@ fn replaced(input: &Input) -> Option<Seen> {
     (count >= 3 && count * 3 >= input.old.objects.len()).then_some(Seen::Replaced { count, keeps })
 }
 
-/// The CRDs that are to be applied, in words; none when none are.
-fn crds_in_words(changed: &[String]) -> Option<String> {
-    let more = changed.len().saturating_sub(NAMED);
-    let first = changed[..changed.len() - more].join(" and ");
-    match (changed.is_empty(), more) {
-        (true, _) => None,
-        (_, 0) => Some(first),
-        _ => Some(format!("{first} and {more} more")),
-    }
-}
-
 /// What a chart says of Kubernetes: a confirmation where a rule knows at least as much, else a rule that is missing.
 fn kubernetes(set: &RuleSet, at: &Stand, side: &Side) -> Option<Seen> {
     let text = side.chart.kube_version.as_deref().filter(|text| !text.trim().is_empty())?;
@@ -88,20 +74,21 @@ fn kubernetes(set: &RuleSet, at: &Stand, side: &Side) -> Option<Seen> {
     }
 }
 
-/// A rule that asks for something to be done here of which the renders show no need. That an object is in neither of them (a component
-/// that the values switch off) says nothing about the rule.
-fn refuted(rule: &Rule, diffed: &Diffed, input: &Input) -> Option<Seen> {
+/// Steps of a rule of which the renders show no need. That an object is in neither of them (a component that the values switch off) says
+/// nothing about the rule.
+fn refuted(rule: &Rule, diffed: &Diffed, input: &Input) -> Vec<Seen> {
     let both = |object: &Object| has(&input.old.objects, object) && has(&input.new.objects, object);
     let stuck = || diffed.stuck.iter().map(|stuck| &stuck.object).chain(diffed.blockers.iter().flat_map(|claim| &claim.objects));
     let needed = |object: &Object| stuck().any(|other| is(object, &other.kind, other.name.as_deref().unwrap_or_default()));
-    let detail = rule.before.iter().find_map(|step| match step {
+    let needless = |step: &Step| match step {
         Step::DeleteOrphan(object) | Step::DeleteObject(object) if both(object) && !needed(object) => {
             Some(format!("no field of {object} differs that cannot be changed in place"))
         }
         Step::ApplyCrds if diffed.crds.is_empty() => Some("no CRD differs".to_owned()),
         _ => None,
-    })?;
-    Some(Seen::Refutes { rule: rule.id.clone(), detail })
+    };
+    let refutes = |step: &Step| Some(Seen::Refutes { rule: rule.id.clone(), step: step.clone(), detail: needless(step)? });
+    rule.before.iter().filter_map(refutes).collect()
 }
 
 fn has(objects: &[Rendered], object: &Object) -> bool {
@@ -177,7 +164,7 @@ rules:
         assert_eq!(seen.len(), 2, "{seen:#?}");
 
         let same = input(vec![deployment("x-agent", "a")], vec![deployment("x-agent", "a")], "");
-        assert!(matches!(&found(&same)[..], [Seen::Refutes { rule, .. }] if rule == "delete-two"));
+        assert!(matches!(&found(&same)[..], [Seen::Refutes { rule, step: Step::DeleteOrphan(_), .. }] if rule == "delete-two"));
         // Switched off, it says nothing.
         assert_eq!(found(&input(Vec::new(), Vec::new(), "")), []);
     }
@@ -240,7 +227,7 @@ rules:
         };
         let mut changed = input(Vec::new(), Vec::new(), "");
         changed.new.crds = ["a", "b", "c"].map(crd).to_vec();
-        assert!(found(&changed).contains(&Seen::CrdChanged { crd: "a and b and 1 more".to_owned() }), "{:#?}", found(&changed));
+        assert!(found(&changed).iter().any(|seen| seen.to_string() == "CRDs change: a and b and 1 more"), "{:#?}", found(&changed));
         changed.old.crds = changed.new.crds.clone();
         assert_eq!(found(&changed), []);
     }

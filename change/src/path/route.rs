@@ -1,10 +1,10 @@
 //! A way, told with all reasons.
 
 use super::back::{further_back, going_back, way_back};
-use super::cluster::{ClusterUpgrade, cluster_upgrade};
+use super::cluster::{ClusterUpgrade, RemovedApi, cluster_upgrade, in_words, removed_by};
 use super::graph::{Graph, Stand};
 use super::kubernetes::{KubernetesRange, Minors};
-use super::rule::{Origin, Proof, Rule, Step};
+use super::rule::{Denied, Origin, Proof, Rule, Step};
 use super::set::RuleSet;
 use super::solve::{Leg, Question, after};
 use crate::constraint::Version;
@@ -78,6 +78,9 @@ pub struct Chore {
     pub step: Step,
     /// The rules that ask for it.
     pub why: Vec<Reason>,
+    /// What the renders of this hop say against it. It is kept, since a rule may know what they do not show, and comes last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contradicted: Option<String>,
 }
 
 /// A rule, as the reason of something.
@@ -190,16 +193,20 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
         stood.push(leg.node);
         let chores = graph.chores(here, leg.node);
         let upgrade = upgrade(index, leg, here);
-        let mut over = if back <= here { going_back(&chores, &graph.nodes[leg.node].stand) } else { Vec::new() };
+        let hop = (&graph.nodes[here].stand, &graph.nodes[leg.node].stand);
+        let mut over = if back <= here { going_back(&chores, hop) } else { Vec::new() };
         over.extend(upgrade.as_ref().filter(|_| back < here).and_then(further_back));
         let target = &graph.nodes[leg.node].stand.version;
         let told = |list: Vec<(&Step, Vec<&Rule>)>| {
             let chore = |(step, rules): (&Step, Vec<&Rule>)| Chore {
                 words: step.words(target),
                 step: step.clone(),
+                contradicted: denied(step, &rules, hop).map(str::to_owned),
                 why: rules.into_iter().map(Reason::from).collect(),
             };
-            list.into_iter().map(chore).collect::<Vec<_>>()
+            let mut chores: Vec<Chore> = list.into_iter().map(chore).collect();
+            chores.sort_by_key(|chore| chore.contradicted.is_some());
+            chores
         };
         hops.push(Hop {
             number: index + 1,
@@ -229,6 +236,13 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
     };
     route.findings = findings(set, graph, &route, cluster);
     route
+}
+
+/// What the renders of a hop say against a step of it.
+pub(super) fn denied<'r>(step: &Step, rules: &[&'r Rule], (from, to): (&Stand, &Stand)) -> Option<&'r str> {
+    let here = |denied: &Denied| (&denied.from, &denied.to, &denied.step) == (from, to, step);
+    let proofs = rules.iter().flat_map(|rule| &rule.proofs);
+    proofs.filter(|proof| proof.denies.as_deref().is_some_and(here)).map(|proof| proof.detail.as_str()).next()
 }
 
 /// What the cluster runs before each hop and after the last one: between two of its upgrades the same, as narrow as all versions
@@ -299,6 +313,21 @@ fn what(route: &Route, reason: &Reason) -> String {
     format!("{words}{}", note.map(|note| format!(" ({note})")).unwrap_or_default())
 }
 
+/// What the record of a release may hold that came to a version on an older Kubernetes than the cluster runs by now.
+fn stale_record(bears: Minors, runs: &Version) -> String {
+    let highest = bears.ends().map_or(u64::MAX, |(_, highest)| highest);
+    let removed: Vec<RemovedApi> = (highest..runs.minor()).flat_map(|minor| removed_by(minor + 1)).collect();
+    if removed.is_empty() {
+        return String::new();
+    }
+    format!(
+        ". Before it, see that `helm get manifest` has nothing that Kubernetes 1.{} serves no more, or helm can upgrade the release no more: \
+         {}. Where it has, the record has to be rewritten first; the plugin helm-mapkubeapis does that for the APIs that it knows",
+        runs.minor(),
+        in_words(&removed)
+    )
+}
+
 fn findings(set: &RuleSet, graph: &Graph<'_>, route: &Route, cluster: Option<Minors>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |code, words| findings.push(Finding { code, words });
@@ -323,13 +352,11 @@ fn findings(set: &RuleSet, graph: &Graph<'_>, route: &Route, cluster: Option<Min
                 (Some(range), _) => range.to_string(),
                 (None, None) => "nothing that one rule allows".to_owned(),
             };
-            add(
-                FindingCode::KubernetesUnsupported,
-                format!(
-                    "the cluster runs Kubernetes {version}, and {} bears {bears}; the first hop leaves it as soon as it can",
-                    route.from
-                ),
+            let words = format!(
+                "the cluster runs Kubernetes {version}, and {} bears {bears}; the first hop leaves it as soon as it can",
+                route.from
             );
+            add(FindingCode::KubernetesUnsupported, format!("{words}{}", stale_record(graph.minors(0), version)));
         }
         (None, _) if route.kubernetes_assumed.is_some() || route.hops.iter().any(|hop| hop.cluster_upgrade.is_some()) => {
             let fits = route

@@ -1,5 +1,6 @@
 //! One rule of an upgrade path, and what a person has to do for it.
 
+use super::graph::Stand;
 use crate::constraint::{Constraint, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,20 @@ pub struct Proof {
     pub holds: bool,
     /// What was seen, between which versions.
     pub detail: String,
+    /// The step of the rule that is not borne out.
+    #[serde(skip)]
+    pub denies: Option<Box<Denied>>,
+}
+
+/// A step that renders do not bear out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Where the hop begins that was rendered.
+    pub from: Stand,
+    /// Where it ends.
+    pub to: Stand,
+    /// What a rule asks for there.
+    pub step: Step,
 }
 
 /// Something to do by hand, or by a script, around a step.

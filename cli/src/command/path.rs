@@ -187,8 +187,9 @@ async fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
             out.data(&text)?;
         }
         Some(format) => {
-            for words in proof.as_ref().map(render::doubts).unwrap_or_default() {
-                out.note(&format!("note: {words}"))?;
+            for (words, command) in proof.as_ref().map(render::doubts).unwrap_or_default() {
+                let command = command.map(|command| format!(" {command}")).unwrap_or_default();
+                out.note(&format!("note: {words}{command}"))?;
             }
             out.structured(format, &value(&PathAnswer::new(route, proof))?)?;
         }

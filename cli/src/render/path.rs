@@ -17,6 +17,8 @@ const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 
 /// Rules that are named for one step; `-o json` has all.
 const RULES: usize = 3;
+/// What prints the kinds that a cluster serves.
+const KINDS: &str = "kubectl api-resources --no-headers | awk '{print $(NF-2) \"/\" $NF}'";
 /// Columns before what belongs to a hop.
 const INDENT: &str = "      ";
 
@@ -74,7 +76,11 @@ pub(crate) fn route(route: &Route, unproved: usize, width: usize) -> String {
             page.add("", "  ", BAD, &format!("{head}{missed}, BLOCKED at {word} {}", hops.join(", ")));
         }
     }
-    if let Some(version) = &route.kubernetes {
+    // It has to be known before the first hop.
+    let unsupported = route.findings.iter().find(|finding| finding.code == FindingCode::KubernetesUnsupported);
+    if let Some(finding) = unsupported {
+        page.add(" !  ", "    ", HELD, &finding.words);
+    } else if let Some(version) = &route.kubernetes {
         page.add("  ", "  ", Style::new(), &format!("the cluster runs Kubernetes {version}"));
     } else if let Some(range) = &route.kubernetes_assumed {
         let text = format!("assumed: the cluster runs Kubernetes {range} to begin with; say what it runs with --kube-version");
@@ -106,7 +112,11 @@ pub(crate) fn proof(proof: &Proof, width: usize) -> String {
     }
     page.gap();
     page.add("", "", BOLD, "Rendered");
-    doubts(proof).iter().for_each(|words| page.add("  ? ", "    ", HELD, words));
+    for (words, command) in doubts(proof) {
+        page.add("  ? ", "    ", HELD, words);
+        // It is to be copied.
+        command.into_iter().for_each(|command| page.text.push_str(&format!("    {command}\n")));
+    }
     let bent = proof.0.iter().any(|tried| tried.taken);
     // What a chart says of Kubernetes is seen in two steps: from it, and to it.
     let mut told = BTreeSet::new();
@@ -135,36 +145,40 @@ pub(crate) fn proof(proof: &Proof, width: usize) -> String {
     page.text
 }
 
-/// What the renders were not told, and what that may have done to them.
-pub(crate) fn doubts(proof: &Proof) -> Vec<&'static str> {
+/// What the renders were not told, and what that may have done to them; with a command where one helps.
+pub(crate) fn doubts(proof: &Proof) -> Vec<(&'static str, Option<&'static str>)> {
     let rendered = || proof.0.iter().filter(|tried| tried.why_not.is_none());
     let told = |apis: Apis| rendered().any(|tried| tried.apis == apis);
-    let mut words = Vec::new();
+    let mut doubts = Vec::new();
     if told(Apis::NotGiven) {
-        words.push(
-            "which APIs the cluster serves was not given (--api-versions FILE): charts that ask saw helm's built-in list, \
-             and what a hop is blocked for may come from that",
-        );
+        doubts.push((
+            "which APIs the cluster serves was not given (--api-versions FILE): charts that ask saw helm's built-in list, which has \
+             no kinds and nothing of CRDs, and what a hop is blocked for may come from that",
+            None,
+        ));
     }
     if told(Apis::NoKinds) {
-        words.push(
-            "--api-versions names no group/version/Kind: charts that ask for a kind did not find it, and what a hop is blocked for \
-             may come from that",
-        );
+        doubts.push((
+            "--api-versions names no group/version/Kind, and helm's own list has none: charts that ask for a kind did not find it, and \
+             what a hop is blocked for may come from that; add what this prints:",
+            Some(KINDS),
+        ));
     }
     if told(Apis::OfAnother) {
-        words.push(
-            "--api-versions is of the cluster before it is upgraded: after that, charts that ask saw helm's built-in list, \
-             and what a hop is blocked for may come from that",
-        );
+        doubts.push((
+            "--api-versions is of the cluster before it is upgraded: for the hops after that, kinds that Kubernetes is known to remove \
+             gave way to what takes their place, and others that come or go are not known; what a hop is blocked for may come from that",
+            None,
+        ));
     }
     let unknown = || rendered().filter(|tried| tried.kubernetes.is_none());
     if unknown().any(|tried| tried.apis == Apis::NotGiven) {
-        words.push("what the cluster runs was not given (--kube-version): APIs that Kubernetes removed were not looked at");
+        doubts.push(("what the cluster runs was not given (--kube-version): APIs that Kubernetes removed were not looked at", None));
     } else if unknown().next().is_some() {
-        words.push("what the cluster runs was not given (--kube-version): which APIs it lacks is known from --api-versions at most");
+        doubts
+            .push(("what the cluster runs was not given (--kube-version): which APIs it lacks is known from --api-versions at most", None));
     }
-    words
+    doubts
 }
 
 fn one(page: &mut Page, hop: &Hop, back: &groundswell_change::path::Stand, from: &groundswell_change::path::Stand) {
@@ -186,6 +200,9 @@ fn one(page: &mut Page, hop: &Hop, back: &groundswell_change::path::Stand, from:
                 further(page, claim, &format!("{INDENT}   "));
             }
             page.add(&format!("{INDENT}   "), &format!("{INDENT}   "), DIM, &asked(chore));
+            if let Some(words) = &chore.contradicted {
+                page.add(&format!("{INDENT}   "), &format!("{INDENT}   "), HELD, &format!("the renders do not bear this out: {words}"));
+            }
         }
     }
     if !hop.tests.is_empty() {
@@ -281,9 +298,10 @@ fn asked(chore: &Chore) -> String {
 fn findings(page: &mut Page, route: &Route) {
     let chores = || route.hops.iter().flat_map(|hop| hop.before.iter().chain(&hop.after));
     let above = |finding: &Finding| match finding.code {
-        FindingCode::NothingToDo => true,
+        FindingCode::NothingToDo | FindingCode::KubernetesUnsupported => true,
         // A step says where it comes from.
         FindingCode::FoundByRendering => chores().any(|chore| finding.words.contains(&chore.words)),
+        FindingCode::Refuted => chores().filter_map(|chore| chore.contradicted.as_ref()).any(|words| finding.words.ends_with(words)),
         _ => false,
     };
     let told = route.findings.iter().filter(|finding| !above(finding));

@@ -83,6 +83,7 @@ fn what_is_wrong_is_said_in_the_words_of_a_rule() {
     let step = |step: &str| refused(&file(&format!("- id: a\n  source: s\n  before:\n  - {step}\n")));
     for (said, words) in [
         (refused(""), "beacon.yaml:1:1: there is nothing in this file; a file of rules begins with `apiVersion`"),
+        (refused("apiVersion: v1\nkind: ConfigMap\ndata: {}\n"), "`kind` is \"ConfigMap\"; a file of rules says PathRules"),
         (refused(&file("- id: a\n  id: b\n  source: s\n")), "beacon.yaml:8:3: `id` is written twice here"),
         (step("applyCrds: now"), "nothing follows this step: it is one word, `- applyCrds`"),
         (step("text: a\n    removeValue: {path: b}"), "a step is one thing; the next one begins with `-` on its own line"),
@@ -170,6 +171,25 @@ fn no_upgrade_of_the_cluster_takes_a_vendors_suffix_away() {
     let route = solve(&there, &question("beacon", "1.0.0", "4.0.0", Some("v1.28.3-gke.7"))).unwrap();
     assert_eq!(route.findings[0].code, FindingCode::KubernetesUnsupported);
     assert!(route.findings[0].words.contains("beacon 1.0.0 bears no version with a suffix"), "{:?}", route.findings);
+}
+
+#[test]
+fn a_cluster_that_was_upgraded_too_early_may_have_left_a_stale_record() {
+    let rules = set("- {id: psp, to: <2, needsKubernetes: '<1.25.0-0', source: s}\n");
+    let said = |kubernetes: &str| {
+        let route = solve(&rules, &question("beacon", "1.0.0", "4.0.0", Some(kubernetes))).unwrap();
+        route
+            .findings
+            .into_iter()
+            .filter(|finding| finding.code == FindingCode::KubernetesUnsupported)
+            .map(|one| one.words)
+            .collect::<String>()
+    };
+    let words = said("1.26.3");
+    assert!(words.starts_with("the cluster runs Kubernetes 1.26.3, and beacon 1.0.0 bears 1.24 or older; "), "{words}");
+    assert!(words.contains("nothing that Kubernetes 1.26 serves no more") && words.contains("PodSecurityPolicy"), "{words}");
+    assert!(words.contains("autoscaling/v2beta2 (HorizontalPodAutoscaler)") && !words.contains("Ingress"), "{words}");
+    assert_eq!(said("1.24.3"), "");
 }
 
 #[test]

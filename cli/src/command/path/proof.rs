@@ -10,7 +10,9 @@ use crate::error::{Failure, Result, chain};
 use crate::output::{Output, clean};
 use groundswell_change::constraint::Version;
 use groundswell_change::input::Side;
-use groundswell_change::path::{DiffClaim, Evidence, NoRoute, Question, Ran, Route, RuleSet, Seen, Stand, apply_evidence, seen, solve};
+use groundswell_change::path::{
+    DiffClaim, Evidence, NoRoute, Question, Ran, Route, RuleSet, Seen, Stand, apply_evidence, later_apis, seen, solve,
+};
 use groundswell_change::summarise;
 use groundswell_helm::preview::{Preview, PreviewError, PreviewOptions, PreviewTarget};
 use groundswell_helm::runner::{Cluster, Control, Helm, ReleaseName};
@@ -30,7 +32,7 @@ pub(crate) struct ProofArgs {
     /// Your values documents, in order, for the renders
     #[arg(short = 'f', long = "values", value_name = "FILE", help_heading = "Proof by rendering")]
     values: Vec<PathBuf>,
-    /// APIs that the cluster serves as it is now, as `chart diff` reads them; for the hops before an upgrade of the cluster only
+    /// APIs that the cluster serves as it is now, with their kinds: docs/paths.md has the command
     #[arg(long, value_name = "FILE", help_heading = "Proof by rendering")]
     api_versions: Option<PathBuf>,
     /// Name of the release, on the whole way [default: the name of --from's chart]
@@ -97,7 +99,7 @@ pub(crate) enum Apis {
     /// Nothing, since nobody gave a list.
     #[default]
     NotGiven,
-    /// Nothing: the list is of the cluster before it is upgraded.
+    /// What is known to be left of the list, which is of the cluster before it is upgraded.
     OfAnother,
     /// A list such as `kubectl api-versions` prints.
     NoKinds,
@@ -295,7 +297,8 @@ impl<'a> Bench<'a> {
             ReleaseName::new(&self.args.namespace, name).map_err(|error| Failure::usage(chain(&error), "see --release and --namespace"))?;
         let kube_version = kubernetes.map(ToString::to_string);
         let api_versions = match self.told(kubernetes) {
-            Apis::NotGiven | Apis::OfAnother => Vec::new(),
+            Apis::NotGiven => Vec::new(),
+            Apis::OfAnother => kubernetes.map(|later| later_apis(&self.apis, later)).unwrap_or_default(),
             Apis::NoKinds | Apis::Kinds => self.apis.clone(),
         };
         Ok(PreviewTarget { from: "--kube-version".to_owned(), kube_version, api_versions, release })

@@ -44,6 +44,15 @@ const RULES: &str =
     "apiVersion: groundswell.dev/v1alpha1\nkind: PathRules\nchart: beacon\ncovers: '>=1 <=3'\nversions: [1.0.0, 2.0.0, 3.0.0]\n";
 
 #[test]
+fn a_kubernetes_too_new_is_said_before_the_first_hop() {
+    let (_, text, _) = run("show --from 22.1.0 --to 80.14.4 --kube-version 1.26.3");
+    let before = text.split("\n 1  ").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(before.contains("! the cluster runs Kubernetes 1.26.3, and kube-prometheus-stack 22.1.0 bears 1.16–1.24; "), "{text}");
+    assert!(before.contains("Before it, see that `helm get manifest`"), "{text}");
+    assert_eq!(text.matches("the cluster runs Kubernetes 1.26.3").count(), 1, "{text}");
+}
+
+#[test]
 fn a_way_fits_into_eighty_columns() {
     let (exit, text, noise) = run("show --from 8.5.2 --to 88.5.3 --kube-version 1.16.15");
     assert_eq!((exit, noise.as_str()), (Exit::Ok, ""));
