@@ -25,8 +25,8 @@ const STAGES: &str = include_str!("../assets/stages.yaml");
 /// As long as an agent of ours lives in a test, and then some.
 const TOKEN_LIFE_SECONDS: u32 = 24 * 60 * 60;
 
-/// A restart took 4 s on two busy cores; ten times that is a hang.
-const RESTART_PATIENCE: Duration = Duration::from_secs(40);
+/// A restart took 4 s on two busy cores; thirty times that is a hang.
+const RESTART_PATIENCE: Duration = Duration::from_secs(120);
 
 /// A port lost five times in a row is no accident.
 pub(crate) const PORT_TRIES: u32 = 5;

@@ -17,9 +17,9 @@ use crate::ports;
 use crate::process::{Process, Spec};
 
 /// Three clusters stand in 10 s on two idle cores; the rest is for cores that others use too.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// etcd answers within a second; a slow disk may take longer.
-const ETCD_PATIENCE: Duration = Duration::from_secs(30);
+const ETCD_PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// One cluster to be made.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::guard::Guard;
 
@@ -69,10 +69,16 @@ impl Process {
         }
     }
 
+    /// Sends a signal. A process that is to stop stands still when this comes back.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = self.child.as_ref().with_context(|| format!("{} is not running", self.spec.name))?.id();
         let pid = Pid::from_raw(i32::try_from(pid)?).context("a process id of zero")?;
-        kill_process(pid, signal).with_context(|| format!("{} (process {pid:?}) takes no signal", self.spec.name))
+        kill_process(pid, signal).with_context(|| format!("{} (process {pid:?}) takes no signal", self.spec.name))?;
+        if signal == Signal::STOP {
+            // Its threads run on until one of them has had its turn to hear of it.
+            waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+        }
+        Ok(())
     }
 
     /// SIGKILL, and waits until it is gone. Nothing when it does not run.
@@ -97,7 +103,7 @@ impl Process {
 
     /// Whether the log says that another process took the port.
     pub(crate) fn lost_its_port(&self) -> bool {
-        self.tail(50).contains("address already in use")
+        self.tail(50).to_lowercase().contains("address already in use")
     }
 
     /// The last lines of the log.

@@ -15,7 +15,7 @@ use crate::process::{Process, Spec};
 use crate::stand::eventually;
 
 /// It answers within a second; a machine under load takes longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Each try takes another port.
 const PORT_TRIES: u32 = 5;
 
@@ -79,7 +79,9 @@ impl Registry {
             bail!("it ended ({status}); its last words:\n{}", self.process.tail(15));
         }
         // Whoever asks for a password is up, too.
-        match ureq::get(format!("http://{}/v2/", self.host)).call() {
+        let url = format!("http://{}/v2/", self.host);
+        // A proxy of the machine is for the world outside.
+        match ureq::get(url).config().proxy(None).build().call() {
             Ok(_) | Err(ureq::Error::StatusCode(401)) => Ok(()),
             Err(error) => bail!("{error}"),
         }

@@ -18,9 +18,10 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::cluster::PORT_TRIES;
 use crate::guard::Guard;
 use crate::process::{Process, Spec};
-use crate::{Binaries, Cluster, ClusterConfig, Foundation, FoundationConfig};
+use crate::{Binaries, Cluster, ClusterConfig, Foundation, FoundationConfig, ports};
 use agent::Agent;
 
 /// A start takes a second; a machine under load takes longer.
@@ -102,8 +103,7 @@ impl Stand {
         let planes = FoundationConfig { clusters, dir: Some(dir.join("foundation")), keep: config.keep };
         let foundation = Foundation::start(&planes, &binaries)?;
         let guard = Arc::new(Guard::start(&dir, false)?);
-        let server = Process::start(server_spec(&dir, &programs, &config, None), &guard)?;
-        let endpoints = wait_for_endpoints(&dir, &server)?;
+        let (server, endpoints) = start_server(&dir, &programs, &config, &guard)?;
         Ok(Self { agents: BTreeMap::new(), server, foundation, guard, config, binaries, programs, endpoints, dir, _temporary: temporary })
     }
 
@@ -250,8 +250,8 @@ impl Stand {
         self.server.kill();
         let _ = fs::remove_file(self.data_dir().join("endpoints.json"));
         self.config.server_env = env.to_vec();
-        self.server = Process::start(server_spec(&self.dir, &self.programs, &self.config, Some(&self.endpoints)), &self.guard)?;
-        self.endpoints = wait_for_endpoints(&self.dir, &self.server)?;
+        self.server = Process::start(server_spec(&self.dir, &self.programs, &self.config, &self.endpoints), &self.guard)?;
+        self.endpoints = wait_for_endpoints(&self.dir, &mut self.server)?;
         Ok(())
     }
 
@@ -274,18 +274,35 @@ impl Stand {
     }
 }
 
-fn server_spec(dir: &Path, programs: &Programs, config: &StandConfig, endpoints: Option<&Endpoints>) -> Spec {
-    let listen = |url: Option<&str>| {
-        let address = url.and_then(|url| url.split_once("://")).map_or("127.0.0.1:0", |(_, address)| address);
-        address.replace("localhost", "127.0.0.1")
-    };
+impl Endpoints {
+    /// On ports that no connection takes while the server restarts, as one that the system gave away might be.
+    fn choose() -> Result<Self> {
+        let url = || ports::free().map(|port| format!("https://127.0.0.1:{port}"));
+        Ok(Self { enrolment: url()?, sessions: url()?, operators: url()?, admin: url()? })
+    }
+}
+
+fn start_server(dir: &Path, programs: &Programs, config: &StandConfig, guard: &Arc<Guard>) -> Result<(Process, Endpoints)> {
+    for _ in 0..PORT_TRIES {
+        let mut server = Process::start(server_spec(dir, programs, config, &Endpoints::choose()?), guard)?;
+        match wait_for_endpoints(dir, &mut server) {
+            Ok(endpoints) => return Ok((server, endpoints)),
+            Err(_) if server.lost_its_port() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bail!("no ports stayed free for the server, {PORT_TRIES} times")
+}
+
+fn server_spec(dir: &Path, programs: &Programs, config: &StandConfig, endpoints: &Endpoints) -> Spec {
+    let listen = |url: &str| url.split_once("://").map_or(url, |(_, address)| address).replace("localhost", "127.0.0.1");
     let data = dir.join("server");
     let args = [
         ("--data-dir", data.display().to_string()),
-        ("--enrolment-listen", listen(endpoints.map(|e| e.enrolment.as_str()))),
-        ("--sessions-listen", listen(endpoints.map(|e| e.sessions.as_str()))),
-        ("--operators-listen", listen(endpoints.map(|e| e.operators.as_str()))),
-        ("--admin-listen", listen(endpoints.map(|e| e.admin.as_str()))),
+        ("--enrolment-listen", listen(&endpoints.enrolment)),
+        ("--sessions-listen", listen(&endpoints.sessions)),
+        ("--operators-listen", listen(&endpoints.operators)),
+        ("--admin-listen", listen(&endpoints.admin)),
         // A tenth of the default: the tests wait for presence and health.
         ("--heartbeat-ms", "1000".to_owned()),
     ];
@@ -301,21 +318,17 @@ fn server_spec(dir: &Path, programs: &Programs, config: &StandConfig, endpoints:
 }
 
 /// The server writes `endpoints.json` once every port is bound and it is ready.
-fn wait_for_endpoints(dir: &Path, server: &Process) -> Result<Endpoints> {
+fn wait_for_endpoints(dir: &Path, server: &mut Process) -> Result<Endpoints> {
     let path = dir.join("server/endpoints.json");
-    let mut found = None;
     let came_up = eventually("the server is ready", PATIENCE, || {
+        if server.ended()?.is_some() {
+            return Ok(None);
+        }
         let Ok(text) = fs::read_to_string(&path) else { bail!("{} is not there yet", path.display()) };
         let value: Value = serde_json::from_str(&text)?;
         let url = |key: &str| value[key].as_str().map(str::to_owned).with_context(|| format!("{key} is not in {text}"));
-        found = Some(Endpoints {
-            enrolment: url("enrolment")?,
-            sessions: url("sessions")?,
-            operators: url("operators")?,
-            admin: url("admin")?,
-        });
-        Ok(())
+        Ok(Some(Endpoints { enrolment: url("enrolment")?, sessions: url("sessions")?, operators: url("operators")?, admin: url("admin")? }))
     });
-    came_up.with_context(|| format!("the server did not come up:\n{}", server.tail(20)))?;
-    found.context("the server did not say where it listens")
+    let endpoints = came_up.with_context(|| format!("the server did not come up:\n{}", server.tail(20)))?;
+    endpoints.with_context(|| format!("the server ended:\n{}", server.tail(20)))
 }

@@ -6,10 +6,11 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use groundswell_foundation::stand::eventually;
 use groundswell_foundation::{Binaries, Cluster, ClusterConfig, Foundation, FoundationConfig};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn binaries() -> &'static Binaries {
     static BINARIES: OnceLock<Binaries> = OnceLock::new();
@@ -84,9 +85,8 @@ fn pods_and_jobs_meet_their_fates() {
     });
     assert!(crash["restartCount"].as_u64() >= Some(1), "{crash}");
     until(cluster, "the slow pod's readiness", || pod_status(cluster, "slow").filter(|status| holds(status, "Ready")));
+    let bad = until(cluster, "the bad pod's start", || pod_status(cluster, "bad").filter(|status| status["phase"] == "Running"));
     // Far more time has passed than a healthy pod needs.
-    let bad = pod_status(cluster, "bad").unwrap();
-    assert_eq!(bad["phase"], "Running");
     assert!(!holds(&bad, "Ready"));
     let (status, _) = api.request("DELETE", "/apis/apps/v1/namespaces/default/deployments/good", None).unwrap();
     assert_eq!(status, 200);
@@ -174,7 +174,7 @@ fn clusters_on_one_etcd_do_not_see_each_other_and_end_together() {
     let east = east.api().clone();
 
     drop(kept);
-    assert!(east.ready(), "kept clusters outlive their foundation");
+    eventually("kept clusters outlive their foundation", PATIENCE, || east.get("/readyz")).unwrap();
     let record: Value = serde_json::from_slice(&std::fs::read(dir.path().join("foundation.json")).unwrap()).unwrap();
     assert_eq!(record["clusters"][0]["server"], east.server());
     // etcd, and four parts for each cluster.
