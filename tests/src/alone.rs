@@ -207,7 +207,7 @@ impl Alone {
     pub fn refuses_to_start(&self) -> Result<Ran> {
         // `timeout` ends with 124 when it had to end the program.
         let server = command(&self.programs, &self.disk);
-        let ran = run(Command::new("timeout").arg("20").arg(server.get_program()).args(server.get_args()))?;
+        let ran = run(Command::new("timeout").arg("60").arg(server.get_program()).args(server.get_args()))?;
         ensure!(ran.code != 124 && ran.code != 0, "the server started: {}{}", ran.stdout, ran.stderr);
         Ok(ran)
     }

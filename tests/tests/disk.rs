@@ -126,7 +126,7 @@ fn a_full_disk_is_told_and_loses_nothing() -> Result<()> {
 }
 
 fn server(data: &Path, args: &[&str]) -> Result<groundswell_tests::Ran> {
-    run(Command::new("timeout").arg("20").arg(Programs::locate()?.server).arg("run").arg("--data-dir").arg(data).args(args))
+    run(Command::new("timeout").arg("60").arg(Programs::locate()?.server).arg("run").arg("--data-dir").arg(data).args(args))
 }
 
 #[test]
