@@ -9,6 +9,7 @@ use groundswell_change::overrides::{object_ref, open};
 use serde_json::Value;
 
 use super::manifest;
+use super::revision::FIRST;
 
 /// Stands among the changed objects when what is in a Secret is among the changes, and not its labels alone; or when an object changes
 /// only where it holds a secret, as in a variable called `DB_PASSWORD`.
@@ -280,8 +281,10 @@ fn first_line(document: &str) -> &str {
 /// Whether a value is the steady one, where what is random may be anything.
 fn alike(steady: &Value, trial: &Value) -> bool {
     match (steady, trial) {
-        (Value::String(text), _) if text == RANDOM || text == REVISION => true,
-        (Value::String(text), Value::String(trial)) if is_drawn(text) => alike_text(text, trial),
+        (Value::String(text), _) if text == RANDOM => true,
+        // Trials are made at the revision of the first render.
+        (Value::String(text), Value::Number(trial)) if text == REVISION => trial.to_string() == FIRST,
+        (Value::String(text), Value::String(trial)) if is_drawn(text) => alike_text(&text.replace(REVISION, FIRST), trial),
         (Value::Object(steady), Value::Object(trial)) => {
             let known = |(key, value): (&String, &Value)| match trial.get(key) {
                 Some(trial) => alike(value, trial),
@@ -298,7 +301,7 @@ fn alike(steady: &Value, trial: &Value) -> bool {
 }
 
 fn alike_text(steady: &str, trial: &str) -> bool {
-    let line = |(steady, trial): (&str, &str)| match steady.split_once(RANDOM).or_else(|| steady.split_once(REVISION)) {
+    let line = |(steady, trial): (&str, &str)| match steady.split_once(RANDOM) {
         Some((head, tail)) => trial.len() >= head.len() + tail.len() && trial.starts_with(head) && trial.ends_with(tail),
         None => steady == trial,
     };
@@ -338,6 +341,19 @@ mod tests {
         let without = text("eg==", "z3", "one");
         let without = &without[..without.find("---\n# Source: c/templates/m").unwrap()];
         assert_eq!(reference.differs(without).into_iter().collect::<Vec<_>>(), ["ConfigMap/ops/m"]);
+    }
+
+    #[test]
+    fn the_revision_of_a_trial_is_known() {
+        let map = |a: &str, b: &str| {
+            format!(
+                "---\n# Source: c/templates/m.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m-{b}}}\ndata: {{a: \"{a}\", n: {b}}}\n"
+            )
+        };
+        let reference = reference(&map("r2", "2"), &map("r7921", "7921"));
+        assert!(reference.differs(&map("r2", "2")).is_empty());
+        assert_eq!(reference.differs(&map("", "2")).len(), 1);
+        assert_eq!(reference.differs(&map("r2", "3")).len(), 1);
     }
 
     #[test]
