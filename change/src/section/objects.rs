@@ -5,6 +5,7 @@ mod used;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use invalid::is_refused;
 pub(super) use used::needed;
 
 use super::Context;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::Context;
+use super::super::objects::is_refused;
 use super::super::read::{Seen, claim as seen_claim, few};
 use super::kubernetes::minor;
 use super::selector::mismatch;
@@ -22,6 +23,13 @@ pub(in crate::section) struct Stuck<'c> {
     pub(in crate::section) fields: Vec<Fixed>,
     /// Fields that are another at each upgrade.
     drawn: Vec<String>,
+}
+
+impl Stuck<'_> {
+    /// Whether the new one would be made when the old one is deleted.
+    pub(in crate::section) fn can_be_made_anew(&self) -> bool {
+        mismatch(&self.new.value).is_none() && !is_refused(Seen { object: self.object, rendered: self.new })
+    }
 }
 
 /// Objects whose change the API server refuses, in the order of the new render.
@@ -140,11 +148,10 @@ fn claim(stuck: &Stuck<'_>, field: &Fixed) -> Item {
     };
     let path: Vec<Step> = field.path.split('.').map(|key| Step::Key(key.to_owned())).collect();
     let shown = |value: &Option<Value>| value.as_ref().map(|value| mask::masked(kind, &path, value));
-    // Making it anew would fail, and so there is no step that deletes it.
-    let next = if mismatch(&stuck.new.value).is_some() {
-        "do not delete it: the new one is invalid, and would not be made anew"
-    } else {
+    let next = if stuck.can_be_made_anew() {
         "see the steps: they say what has to be done before the upgrade"
+    } else {
+        "do not delete it: the new one is invalid, and would not be made anew"
     };
     Item::new("immutable-field", Weight::Stop, what, Provenance::new(Evidence::Table, format!("{SOURCE}; {}", stuck.new.source)))
         .about(stuck.object.clone())

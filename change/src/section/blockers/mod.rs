@@ -4,7 +4,7 @@ mod brought;
 pub(super) mod fixed;
 mod kubernetes;
 mod record;
-pub(super) mod selector;
+mod selector;
 pub(super) mod served;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
 }
 
 /// The first label that the selector asks for and the pods do not have: `app=zzz`.
-pub(in crate::section) fn mismatch(workload: &Value) -> Option<String> {
+pub(super) fn mismatch(workload: &Value) -> Option<String> {
     let kind = workload.get("kind").and_then(Value::as_str)?;
     let (group, _) = workload.get("apiVersion").and_then(Value::as_str)?.rsplit_once('/')?;
     is_builtin(group).then_some(())?;

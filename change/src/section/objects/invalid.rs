@@ -47,6 +47,11 @@ fn faults(seen: Seen<'_>) -> Vec<Item> {
     [name(seen), texts::item(seen), labels::item(seen), ports::item(seen), mounts(seen)].into_iter().flatten().collect()
 }
 
+/// Whether the API server refuses to make it.
+pub(in super::super) fn is_refused(seen: Seen<'_>) -> bool {
+    !faults(seen).is_empty()
+}
+
 /// Helm asks for each object by its name, also for one that the API server could give a name.
 fn nameless(seen: Seen<'_>) -> Option<Item> {
     let metadata = seen.value().get("metadata");

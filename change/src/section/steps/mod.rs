@@ -5,7 +5,7 @@ mod recreate;
 mod tests;
 
 use super::Context;
-use super::blockers::{fixed, selector, served};
+use super::blockers::{fixed, served};
 use super::crds::{self, Migrated};
 use super::read::{about, count, few, finish};
 use crate::compare::compare_crds;
@@ -21,8 +21,8 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     before.extend(crds::migrated(context).into_iter().map(|one| migrate_stored(&one)));
     before.extend(apply_crds(input));
     let mut after = Vec::new();
-    for stuck in fixed::stuck(context).into_iter().filter(|stuck| selector::mismatch(&stuck.new.value).is_none()) {
-        let steps = recreate::steps(&stuck);
+    for stuck in fixed::stuck(context).iter().filter(|stuck| stuck.can_be_made_anew()) {
+        let steps = recreate::steps(stuck);
         before.extend(steps.before);
         after.extend(steps.after);
     }

@@ -167,6 +167,8 @@ fn pods_of_the_same_template_are_left_as_they_are() {
     };
     assert!(says(items, &set("1Gi", 1), &set("2Gi", 1)).contains("adopted by the new one, which leaves them as they are"));
     assert!(says(items, &set("1Gi", 1), &set("2Gi", 2)).contains("adopted by the new one, which then replaces them one by one"));
+    let refused = set("2Gi", 1).replace("image: 'a:1'", "image: 'a:1', ports: [{containerPort: '80'}]");
+    assert_eq!(says(items, &set("1Gi", 1), &refused), "", "deleted, it would be gone");
     let drawn = |size| set(size, 1).replace("a:1", "a:(random)");
     assert!(says(items, &drawn("1Gi"), &drawn("2Gi")).contains("which then replaces them one by one"), "a mark is another value each time");
     let of = |service: &str| set("1Gi", 1).replace("spec: {template", &format!("spec: {{serviceName: {service}, template"));

@@ -18,12 +18,13 @@ pub(super) fn item(seen: Seen<'_>) -> Option<Item> {
         look(seen.value(), &["spec", "template", "metadata"], &mut wrong);
         look(seen.value(), &["spec", "jobTemplate", "spec", "template", "metadata"], &mut wrong);
     }
+    let has_domain = wrong.iter().any(|one| one.starts_with("the key") && one.contains('/'));
+    let domain = if has_domain { ", and before a slash a domain in small letters" } else { "" };
     (!wrong.is_empty()).then(|| {
         fault(
             seen,
             format!(
-                "is refused for {}: at most {LONGEST_LABEL} letters, digits, '-', '_' and '.', with a letter or digit at both ends; before a \
-                 slash a domain in small letters",
+                "is refused for {}: at most {LONGEST_LABEL} letters, digits, '-', '_' and '.', with a letter or digit at both ends{domain}",
                 few(&wrong, NAMED)
             ),
         )
