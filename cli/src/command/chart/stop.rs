@@ -110,30 +110,29 @@ mod tests {
     #[test]
     fn a_signal_drops_the_work_with_its_folder() {
         const ALONE: &str = "GROUNDSWELL_TEST_ALONE";
+        let signalled = async {
+            for signal in ["-TERM", "-HUP", "-INT"] {
+                let stop = Stop::listen().unwrap();
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().to_owned();
+                let work = async move {
+                    let _folder = folder;
+                    let id = std::process::id().to_string();
+                    assert!(tokio::process::Command::new("kill").args([signal, &id]).status().await.unwrap().success());
+                    std::future::pending::<()>().await;
+                };
+                assert_eq!(stop.or(work).await, Err(Exit::Interrupted), "{signal}");
+                assert!(!path.exists(), "{signal} leaves {}", path.display());
+            }
+            assert_eq!(Stop::listen().unwrap().or(async { 1 }).await, Ok(1));
+        };
         if std::env::var_os(ALONE).is_some() {
-            return tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(signalled());
+            return tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(signalled);
         }
         let name = "command::chart::stop::tests::a_signal_drops_the_work_with_its_folder";
         let alone = std::process::Command::new(std::env::current_exe().unwrap()).args(["--exact", name]).env(ALONE, "1").output().unwrap();
         let said = String::from_utf8_lossy(&alone.stdout);
         assert!(alone.status.success() && said.contains("1 passed"), "{said}");
-    }
-
-    async fn signalled() {
-        for signal in ["-TERM", "-HUP", "-INT"] {
-            let stop = Stop::listen().unwrap();
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().to_owned();
-            let work = async move {
-                let _folder = folder;
-                let id = std::process::id().to_string();
-                assert!(tokio::process::Command::new("kill").args([signal, &id]).status().await.unwrap().success());
-                std::future::pending::<()>().await;
-            };
-            assert_eq!(stop.or(work).await, Err(Exit::Interrupted), "{signal}");
-            assert!(!path.exists(), "{signal} leaves {}", path.display());
-        }
-        assert_eq!(Stop::listen().unwrap().or(async { 1 }).await, Ok(1));
     }
 
     #[test]
