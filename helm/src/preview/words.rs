@@ -1,5 +1,7 @@
 //! Helm's refusals, taken apart.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Stands where helm repeated a value that looks like a secret.
@@ -61,7 +63,7 @@ fn cut(words: &str) -> String {
     format!("{head} … {tail}")
 }
 
-/// Texts of the values, and whether their key looks like a secret's; also as helm quotes them, and line by line.
+/// Texts of the values, and whether their key looks like a secret's; also as helm quotes them, in base64, and line by line.
 fn collect(value: &Value, secret: bool, out: &mut Vec<(String, bool)>) {
     match value {
         Value::Object(map) => {
@@ -72,9 +74,11 @@ fn collect(value: &Value, secret: bool, out: &mut Vec<(String, bool)>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, secret, out)),
         Value::String(text) => {
             let quoted = value.to_string();
-            let forms = [text.as_str(), quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default()]
-                .into_iter()
-                .chain(text.lines().map(str::trim));
+            let encoded = STANDARD.encode(text);
+            let forms =
+                [text.as_str(), encoded.as_str(), quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default()]
+                    .into_iter()
+                    .chain(text.lines().map(str::trim));
             let long = forms.filter(|form| form.len() >= SHORTEST);
             out.extend(long.map(|form| (form.to_owned(), secret)));
         }
@@ -159,9 +163,9 @@ mod tests {
                       - at '/a': 'SUPERSECRET3' does not match pattern '^x$'\n";
         let keys = vec![("a".to_owned(), "'(value)' does not match pattern '^x$'".to_owned())];
         assert_eq!(read(schema, "s", &given), Refusal::Schema(keys));
-        let failed = "Error: execution error at (s/templates/x.yaml:1:3): was SUPERSECRET3, templates, \"first line\\nsecond \\\"line\\\"\", \
+        let failed = "Error: execution error at (s/templates/x.yaml:1:3): was SUPERSECRET3, U1VQRVJTRUNSRVQz, templates, \"first line\\nsecond \\\"line\\\"\", \
                       second \"line\" and 12345";
-        let words = "execution error at (s/templates/x.yaml:1:3): was (value), (value), \"(value)\", (value) and 12345".to_owned();
+        let words = "execution error at (s/templates/x.yaml:1:3): was (value), (value), (value), \"(value)\", (value) and 12345".to_owned();
         assert_eq!(read(failed, "s", &given), Refusal::Render(Some("s/templates/x.yaml:1:3".into()), words));
     }
 
