@@ -244,15 +244,13 @@ impl Preview {
         documents: &[(String, String)],
         given: &Value,
     ) -> Result<Renders, PreviewError> {
-        let first: Vec<&[u8]> = documents.iter().map(|(_, text)| text.as_bytes()).collect();
-        let later: Vec<_> = documents.iter().map(|(_, text)| clock::later(text)).collect();
-        let second: Vec<&[u8]> = later.iter().map(|text| text.as_bytes()).collect();
+        let values: Vec<&[u8]> = documents.iter().map(|(_, text)| text.as_bytes()).collect();
         let clock = asks_for_the_time(chart.archive, documents);
         let mut version = target.kube_version.clone();
         let mut instead = None;
         loop {
-            let render = || renderer.render(which, version.as_deref(), &first);
-            let again = || renderer.render_again(which, version.as_deref(), &second);
+            let render = || renderer.render(which, version.as_deref(), &values);
+            let again = || renderer.render_again(which, version.as_deref(), &values);
             let ((first, one), (second, two)) = if clock {
                 let first = render().await;
                 tokio::time::sleep(CLOCK_STEP).await;

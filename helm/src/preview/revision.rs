@@ -50,10 +50,12 @@ fn copy(bytes: &[u8], number: Option<&str>, later: bool) -> std::io::Result<Vec<
         // The archive was read once with all limits, so that this is bounded.
         let mut data = Vec::new();
         entry.read_to_end(&mut data)?;
-        if later {
+        let is_chart = path.extension().is_some_and(|end| end == "tgz") && path.parent().is_some_and(|folder| folder.ends_with("charts"));
+        if later && is_chart {
+            data = copy(&data, None, later)?;
+        } else if later && path.iter().any(|part| part == "templates") {
             data = match std::str::from_utf8(&data) {
                 Ok(text) => clock::later(text).into_owned().into_bytes(),
-                Err(_) if path.extension().is_some_and(|end| end == "tgz") => copy(&data, None, later)?,
                 Err(_) => data,
             };
         }

@@ -171,7 +171,7 @@ async fn a_day_is_another_at_each_upgrade() {
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {day: '{{ now | date \"2006-01-02\" }}', minute: '{{ now.Format \"15:04\" }}', \
                word: '{{ \"now\" }} now', v: {{ tpl .Values.v . | quote }}}\n";
     let chart = chart("1.0.0", &[("templates/m.yaml", map)]);
-    let made = bench().sides(&chart, &chart, &["v: '{{ now | htmlDate }}'\n"]).await.unwrap().input.new;
+    let made = bench().sides(&chart, &chart, &["v: '{{ now | unixEpoch }}'\n"]).await.unwrap().input.new;
     assert_eq!(made.objects[0].value["data"], serde_json::json!({"day": RANDOM, "minute": RANDOM, "v": RANDOM, "word": "now now"}));
 }
 
