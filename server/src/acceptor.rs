@@ -185,12 +185,17 @@ mod tests {
     use crate::pki::Authority;
     use crate::tls::{Clients, server_config};
     use groundswell_core::time::Time;
+    use rustix::process::{Resource, getrlimit, setrlimit};
     use rustls::RootCertStore;
     use std::time::SystemTime;
 
     /// Idle connections of one address fill every place; the next client of that address is served all the same.
     #[tokio::test]
     async fn idle_connections_keep_nobody_out() {
+        // Both ends of each connection lie in this process: more files than many a system allows before one asks.
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        setrlimit(Resource::Nofile, limit).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let now = Time(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64);
         let authority = Authority::open_or_create(folder.path(), now).unwrap();

@@ -173,7 +173,7 @@ pub(crate) struct Agent {
 impl Agent {
     /// The next assignment; the limit is for a test that fails.
     pub(crate) async fn take(&self) -> Assignment {
-        let next = tokio::time::timeout(Duration::from_secs(10), self.session.next_assignment()).await;
+        let next = tokio::time::timeout(Duration::from_secs(60), self.session.next_assignment()).await;
         next.unwrap_or_else(|_| panic!("no assignment came for {}", self.session.cluster()))
     }
 

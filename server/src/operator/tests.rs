@@ -178,7 +178,7 @@ async fn a_long_poll_answers_when_something_changes() {
     let assignment = a.take().await;
     let (_, page) = api.get("/v1/rollouts/beacon-1").await;
     let path = format!("/v1/rollouts/beacon-1?after={}&timeoutSeconds=30", page["revision"]);
-    let poll = tokio::time::timeout(Duration::from_secs(10), api.get(&path));
+    let poll = tokio::time::timeout(Duration::from_secs(25), api.get(&path));
     let report = a.report(&assignment, groundswell_core::report::Phase::Applying);
     let (answer, ()) = tokio::join!(poll, report);
     let (_, news) = answer.expect("it answers long before its timeout");
@@ -405,7 +405,7 @@ async fn a_viewer_reads_what_a_cluster_serves() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it is stored in a moment");
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it is stored in a moment");
     let (_, apis) = answered().await;
     assert_eq!(
         (&apis["kind"], &apis["kubernetesVersion"], &apis["digest"]),
