@@ -20,13 +20,10 @@ fn later_api(api: &str, minor: u64) -> Option<String> {
         let group = api.rsplit_once('/').map_or("", |(group, _)| group);
         return (!is_builtin(group)).then(|| api.to_owned());
     };
-    match removed(version, kind).filter(|removed| removed.minor <= minor) {
-        None => Some(api.to_owned()),
-        Some(gone) => {
-            let there = !gone.instead.is_empty() && since(gone.instead, kind).is_none_or(|first| first <= minor);
-            there.then(|| format!("{}/{kind}", gone.instead))
-        }
-    }
+    let Some(gone) = removed(version, kind).filter(|removed| removed.minor <= minor) else { return Some(api.to_owned()) };
+    let there = !gone.instead.is_empty() && since(gone.instead, kind).is_none_or(|first| first <= minor);
+    // What took its place may be gone by then, too.
+    there.then(|| format!("{}/{kind}", gone.instead)).and_then(|instead| later_api(&instead, minor))
 }
 
 #[cfg(test)]
@@ -41,6 +38,7 @@ mod tests {
             "policy/v1beta1",
             "policy/v1beta1/PodDisruptionBudget",
             "policy/v1beta1/PodSecurityPolicy",
+            "extensions/v1beta1/PodSecurityPolicy",
             "autoscaling/v2beta2/HorizontalPodAutoscaler",
             "monitoring.coreos.com/v1",
             "monitoring.coreos.com/v1/ServiceMonitor",
