@@ -20,11 +20,11 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn words(self) -> &'static str {
+    fn words(self) -> String {
         match self {
-            Self::Number => "a number without quotes",
-            Self::Name => "a name of at most 15 small letters, digits and hyphens, with a letter among them",
-            Self::Either => "a number without quotes, or the name of a port with a letter in it",
+            Self::Number => "a number without quotes".to_owned(),
+            Self::Name => format!("a name of at most {LONGEST} small letters, digits and hyphens, with a letter among them"),
+            Self::Either => "a number without quotes, or the name of a port with a letter in it".to_owned(),
         }
     }
 }
