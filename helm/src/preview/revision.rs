@@ -50,20 +50,31 @@ fn copy(bytes: &[u8], number: Option<&str>, later: bool) -> std::io::Result<Vec<
         // The archive was read once with all limits, so that this is bounded.
         let mut data = Vec::new();
         entry.read_to_end(&mut data)?;
-        let is_chart = path.extension().is_some_and(|end| end == "tgz") && path.parent().is_some_and(|folder| folder.ends_with("charts"));
-        if later && is_chart {
-            data = copy(&data, None, later)?;
-        } else if later && path.iter().any(|part| part == "templates") {
-            data = match std::str::from_utf8(&data) {
-                Ok(text) => clock::later(text).into_owned().into_bytes(),
-                Err(_) => data,
-            };
+        match within(&path).as_slice() {
+            ["charts", packed] if later && packed.ends_with(".tgz") && !packed.starts_with(['_', '.']) => data = copy(&data, None, later)?,
+            ["templates", ..] if later => {
+                data = match std::str::from_utf8(&data) {
+                    Ok(text) => clock::later(text).into_owned().into_bytes(),
+                    Err(_) => data,
+                };
+            }
+            _ => {}
         }
         add(&mut to, &path, &data)?;
     }
     let mut gzip = to.into_inner()?;
     gzip.flush()?;
     gzip.finish()
+}
+
+/// Where a file is in its chart: in the one of the archive, or in one of the folders in its `charts/`. Only there do `templates` and
+/// `charts` mean something; further down they are names of folders like all others.
+fn within(path: &Path) -> Vec<&str> {
+    let mut parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).filter(|part| *part != ".").skip(1).collect();
+    while parts.len() > 2 && parts.first() == Some(&"charts") {
+        parts.drain(..2);
+    }
+    parts
 }
 
 fn add(to: &mut tar::Builder<impl Write>, path: &Path, data: &[u8]) -> std::io::Result<()> {
@@ -105,13 +116,22 @@ mod tests {
     #[test]
     fn archives_in_archives_are_a_day_later_too() {
         let inner = Tar::of("name: sub\n").file("sub/templates/a.yaml", b"a: {{ now }}").tgz();
-        let outer = Tar::good().file("beacon/charts/sub-1.tgz", &inner).file("beacon/bin", b"\xff\x00").tgz();
+        let outer = Tar::good()
+            .file("beacon/charts/sub-1.tgz", &inner)
+            .file("beacon/charts/mast/templates/a.yaml", b"a: {{ now }}")
+            .file("beacon/files/templates/n", b"{{ now }}")
+            .file("beacon/files/charts/n.tgz", b"none")
+            .file("beacon/bin", b"\xff\x00")
+            .tgz();
         for (made, expected, number) in [(first(&outer).unwrap(), "a: {{ now }}", FIRST), (second(&outer).unwrap(), clock::LATER, SECOND)] {
             let files = files(&made);
             let (_, packed) = files.iter().find(|(path, _)| path.ends_with(".tgz")).unwrap();
             let within = self::files(packed);
             assert!(within.iter().any(|(_, data)| String::from_utf8_lossy(data).contains(expected)));
             assert!(files.iter().any(|(_, data)| data == b"\xff\x00"));
+            let data = |end: &str| files.iter().find(|(path, _)| path.ends_with(end)).map(|(_, data)| data.as_slice());
+            assert_eq!((data("files/templates/n"), data("files/charts/n.tgz")), (Some(b"{{ now }}".as_slice()), Some(b"none".as_slice())));
+            assert!(String::from_utf8_lossy(data("mast/templates/a.yaml").unwrap()).contains(expected));
             let sets = |files: &[(String, Vec<u8>)]| files.iter().filter(|(path, _)| path.ends_with("/z/z.yaml")).count();
             assert_eq!((sets(&files), sets(&within)), (1, 0));
             assert!(files.iter().any(|(_, data)| *data == format!("{{{{- $_ := set .Release \"Revision\" {number} }}}}\n").into_bytes()));
