@@ -5,7 +5,7 @@ mod used;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use invalid::is_refused;
+pub(super) use invalid::{is_port_name, is_refused};
 pub(super) use used::needed;
 
 use super::Context;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::Context;
+use super::super::objects::is_port_name;
 use super::super::read::{Seen, and, at, claim, entries, list, news, olds, pod_spec, text};
 use crate::summary::{Item, Weight};
 
@@ -39,9 +40,8 @@ fn lacking(service: Seen<'_>, objects: &[Seen<'_>]) -> BTreeSet<String> {
     }
     let names = names(&selected);
     let wanted = list(service.value(), &["spec", "ports"]).iter().filter_map(|port| text(port, &["targetPort"]));
-    // What has no letter is no name, and refused.
-    let is_name = |name: &str| name.bytes().any(|byte| byte.is_ascii_lowercase());
-    wanted.filter(|name| is_name(name) && !names.contains(*name)).map(str::to_owned).collect()
+    // What is no name is refused, which is told elsewhere.
+    wanted.filter(|name| is_port_name(name) && !names.contains(*name)).map(str::to_owned).collect()
 }
 
 /// Workloads whose pods the Service selects.

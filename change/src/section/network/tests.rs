@@ -82,7 +82,12 @@ fn a_port_that_no_pod_has() {
         says(super::items, &old, &both(&leads("http"), &pods("web"))).contains("ACT port-target-missing Service/ns/s: leads to port http")
     );
     assert!(says(super::items, &pods("http"), &both(&leads("web"), &pods("http"))).contains("port-target-missing"), "a new one");
-    for fine in [both(&leads("8080"), &pods("web")), leads("web"), both(&leads("web").replace("app: a", "app: b"), &pods("http"))] {
+    for fine in [
+        both(&leads("8080"), &pods("web")),
+        both(&leads("no--name"), &pods("web")),
+        leads("web"),
+        both(&leads("web").replace("app: a", "app: b"), &pods("http")),
+    ] {
         assert!(!says(super::items, &old, &fine).contains("port-target-missing"), "{fine}");
     }
     let wrong = both(&leads("web"), &pods("http"));

@@ -6,6 +6,8 @@ mod texts;
 
 use std::collections::BTreeSet;
 
+pub(in super::super) use ports::is_port_name;
+
 use super::super::Context;
 use super::super::read::{Seen, annotation, at, claim, clean, few, list, pod_spec, text};
 use crate::compare::Comparison;

@@ -43,7 +43,7 @@ fn found(seen: Seen<'_>) -> Vec<(String, Wanted)> {
     let mut found = Vec::new();
     let mut look = |path: String, value: Option<&Value>, wanted: Wanted| {
         let Some(text) = value.and_then(Value::as_str).filter(|text| !text.is_empty() && !is_drawn(text)) else { return };
-        if wanted == Wanted::Number || !is_name(text) {
+        if wanted == Wanted::Number || !is_port_name(text) {
             found.push((format!("{path} ({:?})", clean(text, 40)), wanted));
         }
     };
@@ -80,7 +80,7 @@ pub(super) fn actions(container: &Value) -> impl Iterator<Item = (String, &Value
     })
 }
 
-fn is_name(text: &str) -> bool {
+pub(in super::super::super) fn is_port_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     text.len() <= LONGEST
         && text.bytes().all(plain)
