@@ -75,11 +75,7 @@ impl MinorStop {
             words.push(format!("upgrade the release to {at} once more: a chart chooses its APIs by what the cluster serves"));
         }
         if !self.removed.is_empty() {
-            let apis = in_words(&self.removed);
-            words.push(format!(
-                "see that `helm get manifest` has nothing that {} serves no more, or helm can upgrade the release no more: {apis}",
-                self.before
-            ));
+            words.push(check_record(&self.before, &self.removed));
         }
         words
     }
@@ -141,10 +137,11 @@ pub(super) fn removed_by(minor: u64) -> Vec<RemovedApi> {
     apis::removed_by(minor).map(api).collect()
 }
 
-/// `policy/v1beta1 (PodDisruptionBudget, PodSecurityPolicy), …`
-pub(super) fn in_words(removed: &[RemovedApi]) -> String {
+/// What to look for in the record of a release: helm reads it anew at each upgrade, and fails on what the cluster does not know.
+pub(super) fn check_record(kubernetes: &str, removed: &[RemovedApi]) -> String {
     let api = |api: &RemovedApi| format!("{} ({})", api.api_version, api.kinds.join(", "));
-    removed.iter().map(api).collect::<Vec<_>>().join(", ")
+    let apis = removed.iter().map(api).collect::<Vec<_>>().join(", ");
+    format!("see that `helm get manifest` has nothing that {kubernetes} serves no more, or helm can upgrade the release no more: {apis}")
 }
 
 fn chores(rule: &Rule, at: &Stand) -> Vec<Chore> {

@@ -1,7 +1,7 @@
 //! A way, told with all reasons.
 
 use super::back::{further_back, going_back, way_back};
-use super::cluster::{ClusterUpgrade, RemovedApi, cluster_upgrade, in_words, removed_by};
+use super::cluster::{ClusterUpgrade, RemovedApi, check_record, cluster_upgrade, removed_by};
 use super::graph::{Graph, Stand};
 use super::kubernetes::{KubernetesRange, Minors};
 use super::rule::{Denied, Origin, Proof, Rule, Step};
@@ -321,10 +321,9 @@ fn stale_record(bears: Minors, runs: &Version) -> String {
         return String::new();
     }
     format!(
-        ". Before it, see that `helm get manifest` has nothing that Kubernetes 1.{} serves no more, or helm can upgrade the release no more: \
-         {}. Where it has, the record has to be rewritten first; the plugin helm-mapkubeapis does that for the APIs that it knows",
-        runs.minor(),
-        in_words(&removed)
+        ". Before it, {}. Where it has, the record has to be rewritten first; the plugin helm-mapkubeapis does that for the APIs that it \
+         knows",
+        check_record(&format!("Kubernetes 1.{}", runs.minor()), &removed)
     )
 }
 
