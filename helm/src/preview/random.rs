@@ -146,8 +146,8 @@ fn only_in(map: &Map<String, Value>, other: &Map<String, Value>) -> Vec<String> 
     map.keys().filter(|key| !other.contains_key(*key)).cloned().collect()
 }
 
-/// As many keys of one render as of the other that only it has are one and the same, with random names. They become one, for their order
-/// is random too. Whether there were any.
+/// Where each render has keys that the other lacks, and both as many, they are the same keys under random names. They become one key,
+/// for their order is random, too. Answers whether there were any.
 fn blank_keys(map: &mut Map<String, Value>, others: &Map<String, Value>, path: &mut Vec<Step>, found: &mut dyn FnMut(&[Step])) -> bool {
     let (mine, theirs) = (only_in(map, others), only_in(others, map));
     let name = match (mine.as_slice(), theirs.as_slice()) {
