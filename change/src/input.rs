@@ -193,7 +193,7 @@ pub enum OverrideClass {
     NoEffect,
     /// It changed the old render; the new chart does not have it any more. With the key that took its place, where that is known.
     Gone {
-        /// The new key.
+        /// The new key; in words (`a and b`) where it became several.
         moved_to: Option<String>,
         /// How that is known.
         because: String,
