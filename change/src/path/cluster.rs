@@ -138,10 +138,10 @@ pub(super) fn removed_by(minor: u64) -> Vec<RemovedApi> {
 }
 
 /// What to look for in the record of a release: helm reads it anew at each upgrade, and fails on what the cluster does not know.
-pub(super) fn check_record(kubernetes: &str, removed: &[RemovedApi]) -> String {
+pub(super) fn check_record(version: &str, removed: &[RemovedApi]) -> String {
     let api = |api: &RemovedApi| format!("{} ({})", api.api_version, api.kinds.join(", "));
     let apis = removed.iter().map(api).collect::<Vec<_>>().join(", ");
-    format!("see that `helm get manifest` has nothing that {kubernetes} serves no more, or helm can upgrade the release no more: {apis}")
+    format!("see that `helm get manifest` names no API that Kubernetes {version} no longer serves, else helm cannot upgrade the release: {apis}")
 }
 
 fn chores(rule: &Rule, at: &Stand) -> Vec<Chore> {

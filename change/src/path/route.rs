@@ -323,7 +323,7 @@ fn stale_record(bears: Minors, runs: &Version) -> String {
     format!(
         ". Before it, {}. Where it has, the record has to be rewritten first; the plugin helm-mapkubeapis does that for the APIs that it \
          knows",
-        check_record(&format!("Kubernetes 1.{}", runs.minor()), &removed)
+        check_record(&format!("1.{}", runs.minor()), &removed)
     )
 }
 

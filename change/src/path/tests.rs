@@ -141,7 +141,7 @@ fn what_a_new_kubernetes_serves_no_more_leaves_the_release_before() {
         "upgrade the release to kube-prometheus-stack 40.5.0 once more: a chart chooses its APIs by what the cluster serves"
     );
     assert!(
-        words[5].contains("nothing that 1.25 serves no more")
+        words[5].contains("no API that Kubernetes 1.25 no longer serves")
             && words[5].contains("policy/v1beta1 (PodDisruptionBudget, PodSecurityPolicy)")
     );
     let rules: Vec<&str> = upgrade.stops[0].steps.iter().map(|chore| chore.words.as_str()).collect();

@@ -187,7 +187,7 @@ fn a_cluster_that_was_upgraded_too_early_may_have_left_a_stale_record() {
     };
     let words = said("1.26.3");
     assert!(words.starts_with("the cluster runs Kubernetes 1.26.3, and beacon 1.0.0 bears 1.24 or older; "), "{words}");
-    assert!(words.contains("nothing that Kubernetes 1.26 serves no more") && words.contains("PodSecurityPolicy"), "{words}");
+    assert!(words.contains("no API that Kubernetes 1.26 no longer serves") && words.contains("PodSecurityPolicy"), "{words}");
     assert!(words.contains("autoscaling/v2beta2 (HorizontalPodAutoscaler)") && !words.contains("Ingress"), "{words}");
     assert_eq!(said("1.24.3"), "");
 }
