@@ -99,11 +99,16 @@ impl Classing {
                 Err(_) => {}
             }
         }
+        self.judged(searches).await
+    }
+
+    /// What the searches say.
+    async fn judged(&self, searches: BTreeMap<usize, Search>) -> BTreeMap<usize, Moved> {
         let (old, new) = (self.bench(Which::Old), self.bench(Which::New));
         let all = if searches.is_empty() { BTreeSet::new() } else { old.reference.leaves() };
         let mut found = BTreeMap::new();
         for (index, search) in searches {
-            let Some(key) = keys.get(index) else { continue };
+            let Some(key) = self.keys.get(index) else { continue };
             let of = search.made.as_ref().unwrap_or(&all);
             let same = |made: &BTreeSet<Leaf>| shared(of, made, &key.given, &old.reference, &new.reference);
             let scored: Scored<'_> = search.guesses.iter().map(|(guess, made)| (guess, made.as_ref().map(same))).collect();
@@ -198,7 +203,14 @@ fn best(guesses: &Scored<'_>) -> Option<Moved> {
         }
         (None, [_, _, ..]) => {
             let paths: Vec<&Path> = proved.iter().map(|guess| &guess.path).collect();
-            let because = format!("{} each change the new render as it changed the old one: set the one that is meant", listed(&paths));
+            let mut made = guesses.iter().filter_map(|(_, made)| made.as_ref()).filter(|made| Some(made.len()) == most);
+            let first = made.next();
+            let does = if made.all(|made| Some(made) == first) {
+                "each change the new render as it changed the old one: set the one that is meant"
+            } else {
+                "each make a part of the change that the old key made: set those that are meant"
+            };
+            let because = format!("{} {does}", listed(&paths));
             Some(Moved { to: None, because })
         }
         (None, []) => guesses.iter().find_map(|(guess, made)| {
@@ -207,5 +219,21 @@ fn best(guesses: &Scored<'_>) -> Option<Moved> {
                 if made.is_some() { "with the value given it does not change what the old key changed" } else { "it was not tried" };
             Some(Moved { to: Some(guess.path.to_string()), because: format!("{at} names both; {doubt}") })
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_were_not_set_together_are_not_called_the_same() {
+        let leaf = |path: &str| ("ConfigMap/ns/a".to_owned(), path.to_owned(), "7".to_owned());
+        let guess = |path: &str| Guess { path: path.parse().unwrap(), said_in: None };
+        let (a, b, one, other) = (guess("a.tag"), guess("b.tag"), leaf(".a"), leaf(".b"));
+        let because =
+            |second: &Leaf| best(&vec![(&a, Some(BTreeSet::from([&one]))), (&b, Some(BTreeSet::from([second])))]).unwrap().because;
+        assert_eq!(because(&one), "a.tag and b.tag each change the new render as it changed the old one: set the one that is meant");
+        assert_eq!(because(&other), "a.tag and b.tag each make a part of the change that the old key made: set those that are meant");
     }
 }
