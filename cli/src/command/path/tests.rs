@@ -146,6 +146,8 @@ fn json_is_there_where_no_rule_is() {
 fn a_cluster_is_upgraded_with_what_belongs_to_it() {
     let (_, text, _) = run("show --from 22.1.0 --to 80.14.4 --kube-version 1.19.16");
     let upgrade = text.split(" ▲  Upgrade Kubernetes from 1.19 to 1.25").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    // Lines end where the width has it.
+    let upgrade = upgrade.split_whitespace().collect::<Vec<_>>().join(" ");
     let at = |words: &str| upgrade.find(words).unwrap_or_else(|| panic!("{words}: {upgrade}"));
     assert!(at("on 1.21, before 1.22:") < at("on 1.24, before 1.25:"));
     assert!(at("set the value global.rbac.pspEnabled to false") < at("policy/v1beta1 (PodDisruptionBudget, PodSecurityPolicy)"));
