@@ -92,7 +92,7 @@ async fn a_flood_of_output_neither_blocks_nor_fills_memory() {
 #[tokio::test]
 async fn the_deadline_is_sigterm_first() {
     let polite = bench("trap 'echo marked failed >&2; exit 1' TERM\ntouch $HOME/../ready\nwhile :; do sleep 0.01; done");
-    let control = Control { deadline: Duration::from_secs(1), ..control(15) };
+    let control = Control { deadline: Duration::from_secs(5), ..control(15) };
     let error = polite.helm.status(&polite.release, &control).await.unwrap_err();
     assert!(matches!(&error, HelmError::TimedOut { stderr_tail, .. } if stderr_tail.ends_with("marked failed")), "{error:?}");
 }

@@ -87,7 +87,7 @@ fn the_agents_end_is_helms_end_with_sigterm_first() {
 #[test]
 fn without_renewals_helm_is_ended_and_old_stamps_prolong_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut child, mut stdin) = start(&stubborn(folder.path()), Duration::from_secs(2), Duration::from_millis(100));
+    let (mut child, mut stdin) = start(&stubborn(folder.path()), Duration::from_secs(5), Duration::from_millis(100));
     let pid = helm_pid(folder.path());
     let old = 1_u64;
     let ahead = now_ms() + 3_600_000;
@@ -102,7 +102,6 @@ fn renewals_keep_helm_running() {
     let hold = Duration::from_secs(2);
     let began = now_ms();
     let (mut child, mut stdin) = start(&polite(folder.path()), hold, LONG);
-    let pid = helm_pid(folder.path());
     // Past twice the hold, in halves of a stamp, too.
     until("twice the hold is over", || {
         let stamp = now_ms().to_le_bytes();
@@ -110,6 +109,7 @@ fn renewals_keep_helm_running() {
         stdin.write_all(&stamp[3..]).unwrap();
         now_ms() > began + 4_500
     });
+    let pid = helm_pid(folder.path());
     assert!(!ended(pid) && child.try_wait().unwrap().is_none());
     signal(i32::try_from(child.id()).unwrap(), Signal::TERM);
     assert_eq!(child.wait().unwrap().code(), Some(9), "SIGTERM to the stub is passed on, helm's code comes back");
@@ -136,7 +136,7 @@ fn a_stub_whose_parent_is_gone_does_not_start() {
 
 /// A shell plays the agent: it starts the stub, renews once, and holds the pipe open.
 fn fake_agent(folder: &Path, helm: &Path, hold: Duration) -> Child {
-    let args = args(helm, 0, hold, Duration::from_millis(200)).join(" ").replace("--parent 0", "--parent $$");
+    let args = args(helm, 0, hold, LONG).join(" ").replace("--parent 0", "--parent $$");
     let fifo = folder.join("stdin");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let body = format!("exec 3<>{0}\n{1} {args} <&3 3>&- &\nwhile :; do sleep 0.01; done", fifo.display(), stub_binary().display());
@@ -159,7 +159,7 @@ fn a_killed_agent_ends_helm_by_the_death_signal() {
 #[test]
 fn a_stopped_agent_ends_helm_when_the_hold_is_over() {
     let folder = tempfile::tempdir().unwrap();
-    let mut agent = fake_agent(folder.path(), &polite(folder.path()), Duration::from_secs(2));
+    let mut agent = fake_agent(folder.path(), &polite(folder.path()), Duration::from_secs(5));
     let pid = helm_pid(folder.path());
     signal(i32::try_from(agent.id()).unwrap(), Signal::STOP);
     until("helm ended", || ended(pid));
@@ -172,7 +172,7 @@ async fn the_runner_and_the_stub_fit_together() {
     let folder = tempfile::tempdir().unwrap();
     let (renew, renewals) = watch::channel(now_ms());
     let command = vec![stub_binary().into()];
-    let stub = Stub { command, hold: Duration::from_secs(2), grace: Duration::from_millis(200), renewals };
+    let stub = Stub { command, hold: Duration::from_secs(5), grace: Duration::from_millis(200), renewals };
     let binary = polite(folder.path());
     let helm = Helm { binary, stub: Some(stub), home: folder.path().join("home"), cluster: Cluster::None };
     let release = ReleaseName::new("ops", "beacon").unwrap();
