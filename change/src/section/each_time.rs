@@ -18,7 +18,7 @@ pub(super) fn items(context: &Context<'_>, running: bool) -> Vec<Item> {
 
 fn one(seen: Seen<'_>, looked_up: bool) -> Item {
     if looked_up {
-        let what = "has a random name, unless `lookup` finds the last one in the cluster: then it stays, else Helm makes a new one and deletes the last";
+        let what = "has a random name, unless `lookup` finds the last one in the cluster: then it may stay, else Helm makes a new one and deletes the last";
         return claim("object-each-time", Weight::Look, what, &[seen]);
     }
     let (weight, means) = match seen.kind() {
@@ -170,9 +170,12 @@ mod tests {
         );
         let job = object("Job", "x", "spec: {template: {metadata: {annotations: {a: (random)}}, spec: {containers: []}}}");
         let said = kept(&job, &job, "stack");
+        assert!(said.starts_with("STOP immutable-field Job/ns/x: spec.template of a Job cannot be changed once it is there, and"), "{said}");
+        assert!(said.contains("in it is random: `lookup` may keep it at some upgrades") && said.contains("ACT recreate"), "{said}");
+        let secret = object("Secret", "x", "immutable: true\ndata: {p: (random)}");
+        let said = kept(&secret, &secret, "stack");
         assert!(
-            said.starts_with("ACT immutable-field Job/ns/x: spec.template cannot be changed, and is random unless")
-                && !said.contains("recreate"),
+            said.starts_with("ACT immutable-field Secret/ns/x: data cannot be changed, and is random unless") && !said.contains("recreate"),
             "{said}"
         );
     }

@@ -23,6 +23,8 @@ pub(in crate::section) struct Stuck<'c> {
     pub(in crate::section) fields: Vec<Fixed>,
     /// Fields that are another at each upgrade.
     drawn: Vec<String>,
+    /// Whether `lookup` may keep one of them at some upgrade.
+    may_stay: bool,
 }
 
 impl Stuck<'_> {
@@ -49,7 +51,8 @@ fn of_pair<'c>(pair: &'c Pair<'_>, minor: Option<u64>) -> Option<Stuck<'c>> {
     let mut fields = fixed(old, new, &differs);
     fields.retain(|field| !(is_free_while_suspended(pair, field, minor) || is_given_a_class(pair, field) || is_looked_up(pair, field)));
     let drawn = pair.changes.iter().filter(|change| is_of_every_upgrade(change)).map(Change::path_text).collect();
-    (!fields.is_empty()).then_some(Stuck { object: &pair.object, old: pair.old, new: pair.new, fields, drawn })
+    let may_stay = pair.changes.iter().any(may_be_looked_up);
+    (!fields.is_empty()).then_some(Stuck { object: &pair.object, old: pair.old, new: pair.new, fields, drawn, may_stay })
 }
 
 /// First minor version of Kubernetes in which a suspended Job may get other resources (`MutablePodResourcesForSuspendedJobs`).
@@ -76,8 +79,13 @@ fn is_given_a_class(pair: &Pair<'_>, field: &Fixed) -> bool {
     pair.object.kind == "PersistentVolumeClaim" && field.path == "spec.storageClassName" && field.before.as_ref().is_none_or(Value::is_null)
 }
 
-/// What is random there in a render alone, where the chart may find the last one in the cluster.
+/// What is random there in a render alone, where the chart may find the last one in the cluster. Charts look up what a Secret or
+/// `ConfigMap` holds; a hash or copy of it in another object is of a text of its own after the install, and differs at the next upgrade.
 fn is_looked_up(pair: &Pair<'_>, field: &Fixed) -> bool {
+    let object = &pair.object;
+    if !(object.group.is_empty() && matches!(object.kind.as_str(), "Secret" | "ConfigMap")) {
+        return false;
+    }
     let keys: Vec<&str> = field.path.split('.').collect();
     let mut changes = pair.changes.iter().filter(|change| change.under(&keys)).peekable();
     changes.peek().is_some() && changes.all(may_be_looked_up)
@@ -91,7 +99,7 @@ fn looked_up(context: &Context<'_>) -> Vec<Item> {
         let seen = Seen { object: &pair.object, rendered: pair.new };
         let claim = |field: Fixed| {
             let what = format!(
-                "{} cannot be changed, and is random unless `lookup` finds the last one in the cluster: then it stays, else the upgrade is refused",
+                "{} cannot be changed, and is random unless `lookup` finds the last one in the cluster: then it may stay, else the upgrade is refused",
                 field.path
             );
             let mut item = seen_claim("immutable-field", Weight::Act, what, &[seen]);
@@ -139,10 +147,15 @@ fn claim(stuck: &Stuck<'_>, field: &Fixed) -> Item {
         format!("{} cannot shrink", field.path)
     } else {
         let drawn: Vec<&String> = stuck.drawn.iter().filter(|path| path.starts_with(&field.path)).collect();
+        let another = if stuck.may_stay {
+            "is random: `lookup` may keep it at some upgrades, but not at the first one after the install"
+        } else {
+            "is another at each upgrade"
+        };
         let always = match drawn.as_slice() {
             [] => String::new(),
-            [one] if **one == field.path => ", and is another at each upgrade".to_owned(),
-            all => format!(", and {} in it is another at each upgrade", few(all, 3)),
+            [one] if **one == field.path => format!(", and {another}"),
+            all => format!(", and {} in it {another}", few(all, 3)),
         };
         format!("{} of a {kind} cannot be changed once it is there{always}", field.path)
     };

@@ -89,11 +89,14 @@ enum Landed {
     Folder(untar::Replaced),
 }
 
-/// What is written is written in one go: a signal comes before it, or is too late.
+/// A signal ends the fetch. Once there is something to write it is too late: what is begun is ended and told.
 pub(crate) async fn run(args: &PullArgs, out: &mut Output) -> Result<Exit> {
     let stop = Stop::listen().map_err(|error| Failure::error("cannot listen for Ctrl-C", error, ""))?;
-    match stop.or(run_in(args, environment, out)).await {
-        Ok(done) => done,
+    match stop.or(fetched(args, environment, out)).await {
+        Ok(fetched) => {
+            let (fetching, pulled) = fetched?;
+            land(args, &fetching, pulled, out).await
+        }
         Err(exit) => {
             // Nobody may be there to read it any more.
             let _ = out.note("stopped: nothing was changed");
@@ -102,18 +105,22 @@ pub(crate) async fn run(args: &PullArgs, out: &mut Output) -> Result<Exit> {
     }
 }
 
-async fn run_in(args: &PullArgs, env: impl Fn(&str) -> Option<String>, out: &mut Output) -> Result<Exit> {
+async fn fetched(args: &PullArgs, env: impl Fn(&str) -> Option<String>, out: &mut Output) -> Result<(Fetching, Pulled)> {
     let shown = Arc::new(Shown::default());
     let fetching = Fetching::prepare(&args.chart, args.version.as_deref(), &args.fetch, env, Arc::clone(&shown) as Arc<_>)?;
     if let Reference::Folder(folder) = &fetching.reference {
         let next = "say where it is fetched from: --repo URL, REPO/NAME, oci://HOST/PATH/NAME or the URL of a .tgz";
         return Err(Failure::new(Exit::Usage, format!("{} is a folder here already", folder.display()), "", next));
     }
-    let mut pulled = watched(fetching.fetch(), &shown, out).await?;
+    let pulled = watched(fetching.fetch(), &shown, out).await?;
+    Ok((fetching, pulled))
+}
+
+async fn land(args: &PullArgs, fetching: &Fetching, mut pulled: Pulled, out: &mut Output) -> Result<Exit> {
     let landed = match &args.untar {
         Some(folder) => {
             let wish = untar::Wish { folder, keep: &args.keep, discard: args.discard_local };
-            Landed::Folder(untar::replace(&wish, &pulled, &fetching, out).await?)
+            Landed::Folder(untar::replace(&wish, &pulled, fetching, out).await?)
         }
         None => put(&args.destination, &pulled)?,
     };

@@ -31,7 +31,10 @@ fn pull(home: &Path, words: &[&str]) -> (Exit, String, String) {
     let home = home.display().to_string();
     let env = |name: &str| (name == "HOME").then(|| home.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let done = runtime.block_on(run_in(&line.pull, env, &mut out));
+    let done = runtime.block_on(async {
+        let (fetching, pulled) = fetched(&line.pull, env, &mut out).await?;
+        land(&line.pull, &fetching, pulled, &mut out).await
+    });
     let exit = finish(done, &mut out);
     let text = |buffer: Buffer| String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap().replace(&home, "HOME");
     (exit, text(stdout), text(stderr))
