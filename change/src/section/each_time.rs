@@ -170,7 +170,10 @@ mod tests {
         );
         let job = object("Job", "x", "spec: {template: {metadata: {annotations: {a: (random)}}, spec: {containers: []}}}");
         let said = kept(&job, &job, "stack");
-        assert!(said.starts_with("STOP immutable-field Job/ns/x: spec.template of a Job cannot be changed once it is there, and"), "{said}");
+        assert!(
+            said.starts_with("STOP immutable-field Job/ns/x: spec.template of a Job cannot be changed once it is there, and"),
+            "{said}"
+        );
         assert!(said.contains("in it is random: `lookup` may keep it at some upgrades") && said.contains("ACT recreate"), "{said}");
         let secret = object("Secret", "x", "immutable: true\ndata: {p: (random)}");
         let said = kept(&secret, &secret, "stack");

@@ -23,7 +23,7 @@ pub(in crate::section) struct Stuck<'c> {
     pub(in crate::section) fields: Vec<Fixed>,
     /// Fields that are another at each upgrade.
     drawn: Vec<String>,
-    /// Whether `lookup` may keep one of them at some upgrade.
+    /// Whether `lookup` may keep them at some upgrades.
     may_stay: bool,
 }
 
@@ -51,7 +51,7 @@ fn of_pair<'c>(pair: &'c Pair<'_>, minor: Option<u64>) -> Option<Stuck<'c>> {
     let mut fields = fixed(old, new, &differs);
     fields.retain(|field| !(is_free_while_suspended(pair, field, minor) || is_given_a_class(pair, field) || is_looked_up(pair, field)));
     let drawn = pair.changes.iter().filter(|change| is_of_every_upgrade(change)).map(Change::path_text).collect();
-    let may_stay = pair.changes.iter().any(may_be_looked_up);
+    let may_stay = pair.changes.iter().filter(|change| is_of_every_upgrade(change)).all(may_be_looked_up);
     (!fields.is_empty()).then_some(Stuck { object: &pair.object, old: pair.old, new: pair.new, fields, drawn, may_stay })
 }
 
@@ -148,7 +148,7 @@ fn claim(stuck: &Stuck<'_>, field: &Fixed) -> Item {
     } else {
         let drawn: Vec<&String> = stuck.drawn.iter().filter(|path| path.starts_with(&field.path)).collect();
         let another = if stuck.may_stay {
-            "is random: `lookup` may keep it at some upgrades, but not at the first one after the install"
+            "is random: `lookup` may keep it at some upgrades, and seldom at the first one after the install"
         } else {
             "is another at each upgrade"
         };
