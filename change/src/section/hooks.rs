@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::Context;
 use super::objects::needed;
-use super::read::{Seen, and, annotation, claim, count, few, finish, kept, list, news, olds, pod_spec, text};
+use super::read::{
+    Seen, and, annotated_words, annotation, claim, count, few, finish, is_upgrade_hook, kept, list, news, olds, pod_spec, text,
+};
 use super::versions::images;
 use crate::summary::{Item, ObjectRef, Weight};
 
@@ -20,20 +22,21 @@ struct Hook<'c> {
 
 impl<'c> Hook<'c> {
     fn read(seen: Seen<'c>) -> Self {
-        let words = |key: &str, unsaid: &str| -> Vec<String> {
-            let text = annotation(seen.value(), key).unwrap_or(unsaid);
-            let mut words: Vec<String> = text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect();
-            // The name that Helm 2 had for it.
-            words.iter_mut().filter(|word| *word == "test-success").for_each(|word| "test".clone_into(word));
+        let sorted = |key: &str| {
+            let mut words = annotated_words(seen.value(), key);
             words.sort();
             words
         };
-        Self {
-            seen,
-            events: words("helm.sh/hook", ""),
-            weight: annotation(seen.value(), "helm.sh/hook-weight").and_then(|weight| weight.trim().parse().ok()).unwrap_or(0),
-            policy: words("helm.sh/hook-delete-policy", "before-hook-creation"),
+        let mut policy = sorted("helm.sh/hook-delete-policy");
+        if policy.is_empty() {
+            policy.push("before-hook-creation".to_owned());
         }
+        let mut events = sorted("helm.sh/hook");
+        // The name that Helm 2 had for it.
+        events.iter_mut().filter(|word| *word == "test-success").for_each(|word| "test".clone_into(word));
+        // What is no number, and one with a space is none to Helm, weighs nothing.
+        let weight = annotation(seen.value(), "helm.sh/hook-weight").and_then(|weight| weight.parse().ok()).unwrap_or(0);
+        Self { seen, events, weight, policy }
     }
 
     fn test(&self) -> bool {
@@ -47,7 +50,7 @@ impl<'c> Hook<'c> {
 
     /// Whether an upgrade runs it.
     fn on_upgrade(&self) -> bool {
-        self.events.iter().any(|event| matches!(event.as_str(), "pre-upgrade" | "post-upgrade"))
+        is_upgrade_hook(self.seen.value())
     }
 
     /// Whether it is there for those that run: accounts, rights, configuration.
@@ -425,6 +428,13 @@ mod tests {
             for old in [account(name, &made), account(name, "labels: {}")] {
                 assert!(!says(super::items, &old, &new).contains("hook-too-early"), "it is there: {new}");
             }
+        }
+        // Helm reads the events in small letters, and a weight with a space as none.
+        for (event, weight, is_late) in [("' Pre-Upgrade '", "0", false), ("PRE-UPGRADE", "5", true), (pre, " 5", false)] {
+            let new = [job("PRE-upgrade", "a"), account("a", &annotations(event, weight))].join("\n---\n");
+            let said = says(super::items, "", &new);
+            assert_eq!(said.contains(late), is_late, "{new}: {said}");
+            assert_eq!(said.contains("hook-too-early"), is_late, "{new}: {said}");
         }
         let twice = [job(pre, "a"), account("a", &annotations(pre, "0")), account("a", &annotations(post, "0"))].join("\n---\n");
         assert!(!says(super::items, "", &twice).contains("hook-too-early"), "one of them is early enough");

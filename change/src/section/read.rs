@@ -82,6 +82,17 @@ pub(super) fn annotation<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
     text(value, &["metadata", "annotations", key])
 }
 
+/// The words of an annotation that is a list of them, in small letters as Helm reads them.
+pub(super) fn annotated_words(value: &Value, key: &str) -> Vec<String> {
+    let words = annotation(value, key).unwrap_or_default().split(',').map(|word| word.trim().to_lowercase());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether an object is a hook that an upgrade runs.
+pub(super) fn is_upgrade_hook(value: &Value) -> bool {
+    annotated_words(value, "helm.sh/hook").iter().any(|event| matches!(event.as_str(), "pre-upgrade" | "post-upgrade"))
+}
+
 /// Whether Helm leaves the object in the cluster when it goes from the manifest.
 pub(super) fn kept(value: &Value) -> bool {
     annotation(value, "helm.sh/resource-policy").is_some_and(|policy| policy.eq_ignore_ascii_case("keep"))

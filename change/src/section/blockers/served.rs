@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::super::Context;
-use super::super::read::{Seen, annotation, claim, news, olds};
+use super::super::read::{Seen, claim, is_upgrade_hook, news, olds};
 pub(in crate::section) use super::kubernetes::minor;
 use crate::compare::compare_crds;
 use crate::compare::identity::text;
@@ -148,6 +148,5 @@ fn by_api<'c>(objects: impl Iterator<Item = Seen<'c>>) -> BTreeMap<(&'c str, &'c
 
 /// Hooks that an upgrade runs.
 pub(super) fn upgrade_hooks<'c>(context: &'c Context<'_>) -> impl Iterator<Item = Seen<'c>> {
-    let runs = |seen: &Seen<'_>| annotation(seen.value(), "helm.sh/hook").is_some_and(|events| events.contains("upgrade"));
-    news(context.hooks).into_iter().filter(runs)
+    news(context.hooks).into_iter().filter(|seen| is_upgrade_hook(seen.value()))
 }

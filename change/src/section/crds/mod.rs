@@ -7,7 +7,7 @@ mod unevaluated;
 use std::collections::BTreeMap;
 
 use super::Context;
-use super::read::{Seen, annotation, count, finish, kept, news, olds};
+use super::read::{Seen, count, finish, is_upgrade_hook, kept, news, olds};
 use crate::crd::{self, CrdChange, VersionChange};
 use crate::input::Rendered;
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
@@ -122,7 +122,7 @@ fn item(code: &str, weight: Weight, name: &str, of: Defined<'_>, what: impl Into
 }
 
 fn added(name: &str, new: Defined<'_>, crds: &[Rendered]) -> Item {
-    if annotation(&new.rendered.value, "helm.sh/hook").is_some_and(|events| events.contains("-upgrade")) {
+    if is_upgrade_hook(&new.rendered.value) {
         return item("crd-added", Weight::Know, name, new, "is new; a hook of the upgrade makes it");
     }
     if new.in_crds {
