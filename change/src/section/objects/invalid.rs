@@ -7,9 +7,10 @@ mod texts;
 use std::collections::BTreeSet;
 
 pub(in super::super) use ports::is_port_name;
+use serde_json::Value;
 
 use super::super::Context;
-use super::super::read::{Seen, annotation, at, claim, clean, few, list, pod_spec, text};
+use super::super::read::{Seen, at, claim, clean, few, is_upgrade_hook, list, pod_spec, text};
 use crate::compare::Comparison;
 use crate::input::is_drawn;
 use crate::summary::{Item, Weight};
@@ -26,7 +27,7 @@ const NAMED: usize = 3;
 pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     let mut items = of(context.objects, |_| true);
     // Other hooks are not made by an upgrade.
-    items.extend(of(context.hooks, |seen| annotation(seen.value(), "helm.sh/hook").is_some_and(|events| events.contains("-upgrade"))));
+    items.extend(of(context.hooks, |seen| is_upgrade_hook(seen.value())));
     items.extend(context.objects.added.iter().filter_map(|one| nameless(Seen { object: &one.object, rendered: one.rendered })));
     items.extend(context.objects.pairs.iter().filter_map(|pair| nameless(Seen { object: &pair.object, rendered: pair.new })));
     items
@@ -69,10 +70,15 @@ fn fault(seen: Seen<'_>, what: String) -> Item {
     claim("invalid-object", Weight::Stop, what, &[seen]).next("correct the value that makes it, or tell the chart's authors")
 }
 
-/// Names follow RFC 1123, but for those of RBAC, which take nearly anything, and of addresses.
+/// Kinds whose names are parts of a path, such as `example.com:ca:1`; or addresses.
+fn takes_any_name(kind: &str) -> bool {
+    matches!(kind, "CertificateSigningRequest" | "ClusterTrustBundle" | "Event" | "IPAddress")
+}
+
+/// Names follow RFC 1123, but for those of RBAC and a few others, which take nearly anything.
 fn name(seen: Seen<'_>) -> Option<Item> {
     let name = text(seen.value(), &["metadata", "name"]).filter(|name| !name.is_empty() && !is_drawn(name))?;
-    if !is_builtin(&seen.object.group) || seen.object.group == "rbac.authorization.k8s.io" || seen.kind() == "IPAddress" {
+    if !is_builtin(&seen.object.group) || seen.object.group == "rbac.authorization.k8s.io" || takes_any_name(seen.kind()) {
         return None;
     }
     let is_label = match seen.object.group.as_str() {
@@ -83,8 +89,8 @@ fn name(seen: Seen<'_>) -> Option<Item> {
     };
     let most = match seen.kind() {
         "CronJob" => LONGEST_CRON,
-        // Its name is a label of its pods.
-        "Job" => LONGEST_LABEL,
+        // Its name is a label of its pods, unless they have labels of their own choice.
+        "Job" if at(seen.value(), &["spec", "manualSelector"]) != Some(&Value::Bool(true)) => LONGEST_LABEL,
         _ if is_label => LONGEST_LABEL,
         _ => LONGEST,
     };
@@ -130,6 +136,9 @@ mod tests {
         let object = |kind: &str, name: &str, rest: &str| {
             let api = match kind {
                 "Deployment" | "StatefulSet" => "apps/v1",
+                "Job" => "batch/v1",
+                "CertificateSigningRequest" => "certificates.k8s.io/v1",
+                "ClusterTrustBundle" => "certificates.k8s.io/v1beta1",
                 "ClusterRole" => "rbac.authorization.k8s.io/v1",
                 _ => "v1",
             };
@@ -163,6 +172,11 @@ mod tests {
             (object("StatefulSet", "a.b", ""), "STOP invalid-object StatefulSet/ns/a.b: is refused: \"a.b\" is no name"),
             (object("Deployment", "a.b", ""), ""),
             (object("ClusterRole", "system:a", ""), ""),
+            (object("Event", "A:b", ""), ""),
+            (object("CertificateSigningRequest", "system:Foo_x", ""), ""),
+            (object("ClusterTrustBundle", "example.com:foo:bar", ""), ""),
+            (object("Job", &"a".repeat(64), "spec: {}"), "STOP"),
+            (object("Job", &"a".repeat(64), "spec: {manualSelector: true}"), ""),
             (object("Deployment", "a", &pods("volumes: [{name: v, emptyDir: {}}]")), ""),
             (object("Deployment", "a", &pods("volumes: [{name: w}]")), "STOP invalid-object Deployment/ns/a: is refused: it mounts v"),
             (object("StatefulSet", "a", &pods("").replacen("spec: {", "spec: {volumeClaimTemplates: [{metadata: {name: v}}], ", 1)), ""),
