@@ -141,7 +141,9 @@ pub(super) fn removed_by(minor: u64) -> Vec<RemovedApi> {
 pub(super) fn check_record(version: &str, removed: &[RemovedApi]) -> String {
     let api = |api: &RemovedApi| format!("{} ({})", api.api_version, api.kinds.join(", "));
     let apis = removed.iter().map(api).collect::<Vec<_>>().join(", ");
-    format!("see that `helm get manifest` names no API that Kubernetes {version} no longer serves, else helm cannot upgrade the release: {apis}")
+    format!(
+        "see that `helm get manifest` names no API that Kubernetes {version} no longer serves, else helm cannot upgrade the release: {apis}"
+    )
 }
 
 fn chores(rule: &Rule, at: &Stand) -> Vec<Chore> {
