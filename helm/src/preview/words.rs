@@ -63,7 +63,7 @@ fn cut(words: &str) -> String {
     format!("{head} … {tail}")
 }
 
-/// Texts of the values, and whether their key looks like a secret's; also as helm quotes them, in base64, and line by line.
+/// Texts of the values, and whether their key looks like a secret's; in all their forms, and line by line.
 fn collect(value: &Value, secret: bool, out: &mut Vec<(String, bool)>) {
     match value {
         Value::Object(map) => {
@@ -73,14 +73,9 @@ fn collect(value: &Value, secret: bool, out: &mut Vec<(String, bool)>) {
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, secret, out)),
         Value::String(text) => {
-            let quoted = value.to_string();
-            let encoded = STANDARD.encode(text);
-            let forms =
-                [text.as_str(), encoded.as_str(), quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default()]
-                    .into_iter()
-                    .chain(text.lines().map(str::trim));
-            let long = forms.filter(|form| form.len() >= SHORTEST);
-            out.extend(long.map(|form| (form.to_owned(), secret)));
+            let lines = text.lines().map(|line| line.trim().to_owned());
+            let long = forms(text).into_iter().chain(lines).filter(|form| form.len() >= SHORTEST);
+            out.extend(long.map(|form| (form, secret)));
         }
         // Other numbers stay: a message about a port without the port helps nobody.
         Value::Number(number) if secret => {
@@ -89,6 +84,62 @@ fn collect(value: &Value, secret: bool, out: &mut Vec<(String, bool)>) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// A text as templates and helm may write it.
+fn forms(text: &str) -> [String; 10] {
+    let base64 = STANDARD.encode(text);
+    let quoted = Value::from(text).to_string();
+    let json = quoted[1..quoted.len() - 1].to_owned();
+    [
+        text.to_owned(),
+        STANDARD.encode(&base64),
+        base64,
+        // As `toJson` does.
+        json.replace('&', r"\u0026").replace('<', r"\u003c").replace('>', r"\u003e"),
+        json,
+        text.replace('\'', "''"),
+        url_query(text),
+        go_quoted(text, |_| false),
+        go_quoted(text, |c| c.escape_debug().count() == 1),
+        anchor(text),
+    ]
+}
+
+/// As `urlquery` does.
+fn url_query(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b' ' => "+".to_owned(),
+        b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+/// As `%q` does, where all is shown that can be printed, and `%+q`, where nothing beyond ASCII is.
+fn go_quoted(text: &str, shown: fn(char) -> bool) -> String {
+    let letter = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        '\n' => r"\n".to_owned(),
+        '\r' => r"\r".to_owned(),
+        '\t' => r"\t".to_owned(),
+        '\x07' => r"\a".to_owned(),
+        '\x08' => r"\b".to_owned(),
+        '\x0b' => r"\v".to_owned(),
+        '\x0c' => r"\f".to_owned(),
+        _ if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
+        _ if c.is_ascii() || shown(c) => c.to_string(),
+        _ if u32::from(c) > 0xffff => format!("\\U{:08x}", u32::from(c)),
+        _ => format!("\\u{:04x}", u32::from(c)),
+    };
+    text.chars().map(letter).collect()
+}
+
+/// What YAML takes an unquoted `*name` or `&name` for.
+fn anchor(text: &str) -> String {
+    let name = text.strip_prefix(['*', '&']).unwrap_or_default();
+    name.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect()
 }
 
 /// A number as Go prints it from a million on, for helm reads every number as a fraction: `1.2345678e+07`.
@@ -167,6 +218,26 @@ mod tests {
                       second \"line\" and 12345";
         let words = "execution error at (s/templates/x.yaml:1:3): was (value), (value), (value), \"(value)\", (value) and 12345".to_owned();
         assert_eq!(read(failed, "s", &given), Refusal::Render(Some("s/templates/x.yaml:1:3".into()), words));
+    }
+
+    #[test]
+    fn no_form_of_a_text_is_repeated() {
+        for (given, said) in [
+            ("hunter2xyz", "aHVudGVyMnh5eg=="),
+            ("hunter2xyz", "YUhWdWRHVnlNbmg1ZWc9PQ=="),
+            ("hun<ter&2\">x", r#"hun\u003cter\u00262\"\u003ex"#),
+            ("hunter2: 'q", "hunter2: ''q"),
+            ("hunter 2/xü~", "hunter+2%2Fx%C3%BC~"),
+            ("hünter2\u{a0}'long\u{7}", r"hünter2\u00a0'long\a"),
+            ("hünter2😀\u{1}", r"h\u00fcnter2\U0001f600\x01"),
+            ("*Hunter2secret", "Hunter2secret"),
+            ("&Hunter-2 secret", "Hunter-2"),
+        ] {
+            let failed = format!("Error: execution error at (s/templates/x.yaml:1:3): was {said}.");
+            let words = "execution error at (s/templates/x.yaml:1:3): was (secret).".to_owned();
+            let expected = Refusal::Render(Some("s/templates/x.yaml:1:3".into()), words);
+            assert_eq!(read(&failed, "s", &json!({"password": given})), expected, "{given}");
+        }
     }
 
     #[test]
