@@ -62,7 +62,8 @@ fn backend_v1(backend: &Value) -> Value {
     json!({ "service": { "name": name, "port": port } })
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// A text as Secrets keep it.
+pub(super) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -4,6 +4,7 @@ mod align;
 pub(crate) mod budget;
 mod convert;
 pub(crate) mod drawn;
+mod held;
 pub(crate) mod identity;
 mod labels;
 mod list;
@@ -28,6 +29,7 @@ use crate::section::rbac::grant;
 use crate::summary::{NoiseKind, ObjectRef};
 use crate::table::scopes::is_builtin;
 use drawn::Drawn;
+use held::Held;
 use identity::{Key, Scopes, key};
 use labels::Versions;
 pub(crate) use rename::replacements;
@@ -169,6 +171,7 @@ struct Sides<'a> {
     versions: Versions,
     scaled: Targets,
     drawn: Drawn<'a>,
+    held: Held<'a>,
 }
 
 /// Objects in order, each of its own; and those that a later one covers.
@@ -180,7 +183,13 @@ impl<'a> Sides<'a> {
         let all = [old, new].into_iter().flat_map(|side| side.crds.iter().chain(&side.objects));
         let scopes = Scopes::new(&target.namespace, all);
         let objects = || old.objects.iter().chain(&new.objects);
-        Self { scaled: Targets::of(&scopes, objects()), scopes, versions: Versions::of(old, new), drawn: Drawn::of(old, new) }
+        Self {
+            scaled: Targets::of(&scopes, objects()),
+            scopes,
+            versions: Versions::of(old, new),
+            drawn: Drawn::of(old, new),
+            held: Held::of(old, new),
+        }
     }
 
     fn compare(&self, old: &'a [Rendered], new: &'a [Rendered]) -> Comparison<'a> {
@@ -227,6 +236,7 @@ impl<'a> Sides<'a> {
                 found.noise.insert(NoiseKind::Spelling);
             }
         }
+        found.changes.iter_mut().for_each(|change| self.held.mask(change));
         found.changes.extend(budget::turned(&old.rendered.value, &new.rendered.value));
         if rules.lasting {
             found.changes.extend(self.drawn.changes(&new.object, old.rendered, new.rendered));
