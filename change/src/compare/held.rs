@@ -15,10 +15,10 @@ const SHORTEST: usize = 6;
 
 /// The texts, in base64.
 #[derive(Debug, Default)]
-pub(super) struct Held<'a>(BTreeSet<Cow<'a, str>>);
+pub(crate) struct Held<'a>(BTreeSet<Cow<'a, str>>);
 
 impl<'a> Held<'a> {
-    pub(super) fn of(old: &'a Side, new: &'a Side) -> Self {
+    pub(crate) fn of(old: &'a Side, new: &'a Side) -> Self {
         let objects = [old, new].into_iter().flat_map(|side| side.objects.iter().chain(&side.hooks));
         let secrets = objects.map(|rendered: &Rendered| &rendered.value).filter(|value| value["kind"] == "Secret");
         let mut texts = BTreeSet::new();
@@ -38,7 +38,8 @@ impl<'a> Held<'a> {
         [&mut change.before, &mut change.after].into_iter().flatten().for_each(|value| self.mask_in(value));
     }
 
-    fn mask_in(&self, value: &mut Value) {
+    /// Takes the texts out of what is shown of a value.
+    pub(crate) fn mask_in(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
                 let held = |text: &str| self.0.contains(text) || self.0.contains(base64(text.as_bytes()).as_str());
@@ -59,7 +60,7 @@ mod tests {
 
     use super::super::compare;
     use super::*;
-    use crate::input::Target;
+    use crate::input::{Input, Target};
 
     fn side(objects: &[Value]) -> Side {
         let objects = objects.iter().map(|value| Rendered { source: String::new(), value: value.clone() }).collect();
@@ -92,5 +93,14 @@ mod tests {
                 "{changes:?}"
             );
         }
+    }
+
+    #[test]
+    fn nor_in_a_claim() {
+        let map = |text: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "immutable": true, "data": {"a": text}});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"p": "hunter2zz"}});
+        let input = Input { old: side(&[map("before"), secret.clone()]), new: side(&[map("hunter2zz"), secret]), ..Input::default() };
+        let page = format!("{:?}", crate::summarise(&input));
+        assert!(page.contains("immutable-field") && page.contains("before") && !page.contains("hunter2zz"), "{page}");
     }
 }

@@ -4,7 +4,7 @@ mod align;
 pub(crate) mod budget;
 mod convert;
 pub(crate) mod drawn;
-mod held;
+pub(crate) mod held;
 pub(crate) mod identity;
 mod labels;
 mod list;

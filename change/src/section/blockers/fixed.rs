@@ -8,6 +8,7 @@ use super::super::read::{Seen, claim as seen_claim, few};
 use super::kubernetes::minor;
 use super::selector::mismatch;
 use crate::compare::drawn::{is_of_every_upgrade, may_be_looked_up};
+use crate::compare::held::Held;
 use crate::compare::identity::text;
 use crate::compare::mask;
 use crate::compare::{Change, Pair, Step};
@@ -138,6 +139,8 @@ pub(super) fn items(context: &Context<'_>) -> Vec<Item> {
     items.extend(classes(context));
     items.extend(looked_up(context));
     items.extend(crds(context));
+    let held = Held::of(&context.input.old, &context.input.new);
+    items.iter_mut().flat_map(|item| [&mut item.before, &mut item.after]).flatten().for_each(|value| held.mask_in(value));
     items
 }
 
