@@ -8,6 +8,9 @@ use crate::compare::drawn::may_look_up;
 use crate::input::{RANDOM, is_drawn};
 use crate::summary::{Item, Weight};
 
+/// Code of these claims.
+pub(super) const CODE: &str = "object-each-time";
+
 /// Those that run pods, or those that do not.
 pub(super) fn items(context: &Context<'_>, running: bool) -> Vec<Item> {
     let pairs = context.objects.pairs.iter().filter(|pair| is_drawn(&pair.object.name) && is_workload(&pair.object) == running);
@@ -19,7 +22,7 @@ pub(super) fn items(context: &Context<'_>, running: bool) -> Vec<Item> {
 fn one(seen: Seen<'_>, looked_up: bool) -> Item {
     if looked_up {
         let what = "has a random name, unless `lookup` finds the last one in the cluster: then it may stay, else Helm makes a new one and deletes the last";
-        return claim("object-each-time", Weight::Look, what, &[seen]);
+        return claim(CODE, Weight::Look, what, &[seen]);
     }
     let (weight, means) = match seen.kind() {
         "Job" => (Weight::Know, ", so that it runs each time"),
@@ -33,7 +36,7 @@ fn one(seen: Seen<'_>, looked_up: bool) -> Item {
     } else {
         format!("has another name at each upgrade: Helm makes a new one and deletes the last{means}")
     };
-    claim("object-each-time", weight, what, &[seen])
+    claim(CODE, weight, what, &[seen])
 }
 
 #[cfg(test)]

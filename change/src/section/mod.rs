@@ -46,6 +46,8 @@ pub(crate) fn all(context: &Context<'_>) -> Vec<Section> {
 /// What no other part has told of is told among the other objects.
 fn rest(context: &Context<'_>, sections: &mut [Section]) {
     let items = sections.iter().filter(|section| section.id != SectionId::Steps).flat_map(|section| &section.items);
+    // That it has another name says nothing of what else differs in it.
+    let items = items.filter(|item| item.code != each_time::CODE);
     let told = items.flat_map(|item| item.object.iter().chain(&item.objects)).cloned().collect();
     if let Some(objects) = sections.iter_mut().find(|section| section.id == SectionId::Objects) {
         objects.items.extend(objects::rest(context, &told));

@@ -11,6 +11,7 @@ pub(super) use used::needed;
 use super::Context;
 use super::blockers::served;
 use super::read::{Seen, about, claim, count, few, finish, kept};
+use crate::compare::drawn::is_of_every_upgrade;
 use crate::compare::{Change, Pair, replacements};
 use crate::input::RenameTrial;
 use crate::summary::{Evidence, Item, ObjectRef, Provenance, Weight};
@@ -60,8 +61,8 @@ fn by_kind(code: &str, weight: Weight, what: &str, objects: Vec<Seen<'_>>) -> Ve
 
 /// Changed objects: those of one kind that change in the same fields together, and all that change in nothing but their labels.
 fn changed(context: &Context<'_>, told: &BTreeSet<ObjectRef>) -> Vec<Item> {
-    let pairs = context.objects.pairs.iter().filter(|pair| pair.changed() && !told.contains(&pair.object));
-    let (outside, inside): (Vec<&Pair<'_>>, Vec<&Pair<'_>>) = pairs.partition(|pair| pair.changes.iter().all(is_metadata));
+    let pairs = context.objects.pairs.iter().filter(|pair| substance(pair).next().is_some() && !told.contains(&pair.object));
+    let (outside, inside): (Vec<&Pair<'_>>, Vec<&Pair<'_>>) = pairs.partition(|pair| substance(pair).all(is_metadata));
     let mut groups: BTreeMap<(&str, Vec<String>), Vec<&Pair<'_>>> = BTreeMap::new();
     for pair in inside {
         let fields = paths(std::iter::once(pair), |change| !is_metadata(change));
@@ -80,6 +81,11 @@ fn changed(context: &Context<'_>, told: &BTreeSet<ObjectRef>) -> Vec<Item> {
     items
 }
 
+/// Changes between the versions.
+fn substance<'c>(pair: &'c Pair<'_>) -> impl Iterator<Item = &'c Change> {
+    pair.changes.iter().filter(|change| !is_of_every_upgrade(change))
+}
+
 fn is_metadata(change: &Change) -> bool {
     change.under(&["metadata"])
 }
@@ -89,7 +95,7 @@ fn seen<'c>(pairs: &[&'c Pair<'_>]) -> Vec<Seen<'c>> {
 }
 
 fn paths<'c>(pairs: impl Iterator<Item = &'c Pair<'c>>, wanted: impl Fn(&Change) -> bool) -> Vec<String> {
-    let paths: BTreeSet<String> = pairs.flat_map(|pair| &pair.changes).filter(|change| wanted(change)).map(Change::path_text).collect();
+    let paths: BTreeSet<String> = pairs.flat_map(substance).filter(|change| wanted(change)).map(Change::path_text).collect();
     paths.into_iter().collect()
 }
 
@@ -101,7 +107,7 @@ fn content(kind: &str, fields: &[String], pairs: &[&Pair<'_>]) -> Item {
     };
     let mut item = claim("object-changed", Weight::Know, words, &seen(pairs));
     if let [pair] = pairs
-        && let [only] = pair.changes.as_slice()
+        && let [only] = substance(pair).collect::<Vec<_>>().as_slice()
         // Both are masked alike when they are secret.
         && only.before != only.after
     {
@@ -177,6 +183,7 @@ fn names_change(context: &Context<'_>) -> Option<Item> {
 mod tests {
     use super::super::testing::{input, page, says};
     use super::*;
+    use crate::input::RandomField;
     use crate::summarise;
     use crate::summary::{SectionId, Summary};
 
@@ -204,6 +211,19 @@ mod tests {
         ] {
             assert!(page.contains(line), "{page}");
         }
+    }
+
+    #[test]
+    fn what_differs_beside_a_random_name() {
+        let mut input = input(&map("c-(random)", "data: {a: '1'}"), &map("c-(random)", "data: {a: '2'}"));
+        for side in [&mut input.old, &mut input.new] {
+            side.random = vec![RandomField { object: "ConfigMap/ns/c-(random)".to_owned(), path: "metadata.name".to_owned() }];
+        }
+        let page = objects(&summarise(&input));
+        assert!(page.contains("object-each-time ConfigMap/ns/c-(random): has another name"), "{page}");
+        assert!(page.contains("know object-changed ConfigMap/ns/c-(random): changes: data.a\n"), "{page}");
+        input.new.objects = input.old.objects.clone();
+        assert_eq!(objects(&summarise(&input)).lines().count(), 1, "{page}");
     }
 
     #[test]
