@@ -25,7 +25,7 @@ mod solve;
 pub use blocked::{Blocking, NoRoute};
 pub use cluster::{ClusterUpgrade, MinorStop, RemovedApi};
 pub use diffed::DiffClaim;
-pub use evidence::{Evidence, Seen, apply_evidence};
+pub use evidence::{Evidence, Labels, Seen, apply_evidence};
 pub use graph::Stand;
 pub use kubernetes::KubernetesRange;
 pub use later::later_apis;

@@ -7,7 +7,11 @@ use super::set::RuleSet;
 use crate::constraint::{Constraint, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
+
+/// Labels of an object.
+pub type Labels = BTreeMap<String, String>;
 
 /// Something seen when two versions were rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,9 @@ pub enum Seen {
     ImmutableField {
         /// The object.
         object: Object,
+        /// Its labels as it was installed, by which a rule may mean it.
+        #[serde(skip)]
+        labels: Labels,
         /// Its fields.
         fields: Vec<String>,
         /// What `chart diff` says to do about it: keep the old value, or delete it, with or without its pods.
@@ -128,14 +135,21 @@ pub fn apply_evidence(set: &RuleSet, evidence: &[Evidence]) -> RuleSet {
     for (index, one) in evidence.iter().enumerate() {
         let (named, detail) = judged(&set, one);
         let (mut borne_out, mut clean_up) = (false, true);
+        // A selector may mean several objects, of which one alone needs it.
+        let needed =
+            |step: &Step| evidence.iter().any(|other| (&other.from, &other.to) == (&one.from, &one.to) && bears_out(&other.seen, step));
         for rule in set.rules.iter_mut().filter(|rule| named.contains(&rule.id)) {
-            let denied = rule.before.iter().find(|step| denies(&one.seen, step)).cloned();
-            let holds = denied.is_none() && !matches!(one.seen, Seen::Refutes { .. });
+            let denied: Vec<Step> = rule.before.iter().filter(|step| denies(&one.seen, step)).cloned().collect();
+            let holds = denied.is_empty() && !matches!(one.seen, Seen::Refutes { .. });
             borne_out |= holds;
-            let denies = denied.map(|step| Box::new(Denied { from: one.from.clone(), to: one.to.clone(), step }));
-            let proof = Proof { holds, detail: if holds { detail.clone() } else { against(one) }, denies };
-            if !rule.proofs.contains(&proof) {
-                rule.proofs.push(proof);
+            let denies = |step: Step| Box::new(Denied { from: one.from.clone(), to: one.to.clone(), step });
+            let contradicts = |step: Step| Proof { holds: false, detail: against(one), denies: Some(denies(step)) };
+            let mut proofs: Vec<Proof> = denied.into_iter().filter(|step| !needed(step)).map(contradicts).collect();
+            proofs.extend(holds.then(|| Proof { holds, detail: detail.clone(), denies: None }));
+            for proof in proofs {
+                if !rule.proofs.contains(&proof) {
+                    rule.proofs.push(proof);
+                }
             }
             // One that deletes the pods, too, leaves nothing behind.
             clean_up &= rule.after.is_empty() && rule.before.iter().any(|step| matches!(step, Step::DeleteOrphan(_)));
@@ -156,11 +170,25 @@ pub fn apply_evidence(set: &RuleSet, evidence: &[Evidence]) -> RuleSet {
 
 /// Whether a step of a rule is not what was seen to be needed. Pods that a rule stops where they could run on are the more careful way.
 fn denies(seen: &Seen, step: &Step) -> bool {
-    match (seen, step) {
-        (Seen::Refutes { step: denied, .. }, step) => denied == step,
-        (Seen::ImmutableField { object, before, .. }, Step::DeleteOrphan(wanted)) => means(wanted, object) && !before.orphans(),
-        (Seen::ImmutableField { object, before, .. }, Step::DeleteObject(wanted)) => means(wanted, object) && !before.recreates(),
+    match seen {
+        Seen::Refutes { step: denied, .. } => denied == step,
+        Seen::ImmutableField { .. } => deletes(seen, step) == Some(false),
         _ => false,
+    }
+}
+
+/// Whether a step of a rule is what was seen to be needed.
+fn bears_out(seen: &Seen, step: &Step) -> bool {
+    deletes(seen, step) == Some(true)
+}
+
+/// Whether a step that deletes the object that was seen does it as it has to be done; none where it is about something else.
+fn deletes(seen: &Seen, step: &Step) -> Option<bool> {
+    let Seen::ImmutableField { object, labels, before, .. } = seen else { return None };
+    match step {
+        Step::DeleteOrphan(wanted) => means(wanted, object, labels).then(|| before.orphans()),
+        Step::DeleteObject(wanted) => means(wanted, object, labels).then(|| before.recreates()),
+        _ => None,
     }
 }
 
@@ -188,8 +216,8 @@ fn judged(set: &RuleSet, evidence: &Evidence) -> (Vec<String>, String) {
         Seen::Confirms { rule, detail } => (own(rule), format!("{detail}, {between}")),
         Seen::Refutes { rule, .. } => (own(rule), String::new()),
         Seen::ImmutableField { object, fields, .. } => {
-            let wanted = |step: &Step| matches!(step, Step::DeleteOrphan(wanted) | Step::DeleteObject(wanted) if means(wanted, object));
-            (asks(&wanted), format!("{object}: {} changes, {between}", fields.join(", ")))
+            let deletes = |step: &Step| deletes(&evidence.seen, step).is_some();
+            (asks(&deletes), format!("{object}: {} changes, {between}", fields.join(", ")))
         }
         Seen::CrdChanged { .. } => (asks(&|step| *step == Step::ApplyCrds), format!("new or changed: {}, {between}", evidence.seen.crds())),
         // Which field of which CRD no rule says; that is a finding in any case.
@@ -215,19 +243,20 @@ pub(super) fn crosses(rule: &Rule, from: &Stand, to: &Stand) -> bool {
     begins && ends && rule.before_kubernetes.is_none()
 }
 
-fn means(wanted: &Object, seen: &Object) -> bool {
-    is(wanted, &seen.kind, seen.name.as_deref().unwrap_or_default())
+fn means(wanted: &Object, seen: &Object, labels: &Labels) -> bool {
+    is(wanted, &seen.kind, seen.name.as_deref().unwrap_or_default(), labels)
 }
 
-/// Whether a rule's object is the one that was seen. A selector may mean it: that the kind is the same has to do, together with the
-/// component's name in the selector where there is one.
-pub(super) fn is(object: &Object, kind: &str, name: &str) -> bool {
-    let component = |selector: &str| {
-        let value = |pair: &str| pair.split_once('=').is_some_and(|(_, value)| value != "RELEASE" && name.contains(value));
-        selector.split(',').any(value)
+/// Whether a rule's object is the one that was seen, by its name or else by its labels.
+pub(super) fn is(object: &Object, kind: &str, name: &str, labels: &Labels) -> bool {
+    // How a release is called differs from one to the next.
+    let says = |wanted: &str, found: &str| wanted.strip_prefix("RELEASE").map_or(found == wanted, |end| found.ends_with(end));
+    let has = |pair: &str| {
+        let (key, wanted) = pair.split_once('=').unwrap_or_default();
+        labels.get(key.trim()).is_some_and(|found| says(wanted.trim_start_matches('=').trim(), found))
     };
-    let named = object.name.as_deref().map(|wanted| name.ends_with(wanted.trim_start_matches("RELEASE")));
-    object.kind == kind && named.or_else(|| object.selector.as_deref().map(component)).unwrap_or(true)
+    let named = object.name.as_deref().map(|wanted| says(wanted, name));
+    object.kind == kind && named.or_else(|| object.selector.as_deref().map(|selector| selector.split(',').all(has))).unwrap_or(true)
 }
 
 /// The rule that is missing.
@@ -339,7 +368,8 @@ rules:
     fn stuck(kind: &str, name: &str, code: &str, next: &str, clean_up: bool) -> Seen {
         let object = Object { kind: kind.into(), name: Some(name.into()), selector: None, namespace: None };
         let after = clean_up.then(|| claim("clean-up", &object, "kubectl delete pods"));
-        Seen::ImmutableField { fields: vec!["spec.selector".into()], before: claim(code, &object, next), after, object }
+        let labels = Labels::from([("app".to_owned(), name.trim_start_matches("prod-").to_owned())]);
+        Seen::ImmutableField { fields: vec!["spec.selector".into()], before: claim(code, &object, next), after, object, labels }
     }
 
     fn words(set: &RuleSet, kubernetes: Option<&str>) -> Vec<String> {
@@ -386,6 +416,34 @@ rules:
     }
 
     #[test]
+    fn a_selector_means_the_objects_with_its_labels() {
+        let proved = |steps: &[&str], seen: &[Seen]| {
+            let step = |step: &&str| format!("  - {step}\n");
+            let text =
+                RULES.replace("  - deleteOrphan: {kind: Deployment, name: RELEASE-agent}\n", &steps.iter().map(step).collect::<String>());
+            let all: Vec<Evidence> = seen.iter().map(|seen| evidence("1.0.0", "4.0.0", seen.clone())).collect();
+            let route = solve(&apply_evidence(&rules(&text), &all), &question("beacon", "1.0.0", "4.0.0", None)).unwrap();
+            let hop = &route.hops[0];
+            let marked = hop.before.iter().filter(|chore| chore.contradicted.is_some()).count();
+            (hop.before.len(), marked, hop.going_back.len())
+        };
+        let (web, store) =
+            ("deleteOrphan: {kind: Deployment, selector: app=web}", "deleteOrphan: {kind: Deployment, name: RELEASE-web-store}");
+        let all = "deleteOrphan: {kind: Deployment, selector: app=RELEASE}";
+        let orphan = stuck("Deployment", "prod-web", "recreate", ORPHAN, false);
+        let stop = stuck("Deployment", "prod-web-store", "recreate", "kubectl delete x", false);
+        // The other object's step is its own.
+        assert_eq!(proved(&[web], &[orphan.clone(), stop.clone()]), (2, 0, 2));
+        // It is needed for one of the two that it means.
+        assert_eq!(proved(&[all], &[orphan.clone(), stop.clone()]), (2, 0, 2));
+        assert_eq!(proved(&[all], &[stop.clone()]), (2, 1, 1));
+        // What cannot be read means nothing that is known.
+        assert_eq!(proved(&["deleteOrphan: {kind: Deployment, selector: 'app in (web-store)'}"], &[stop.clone()]), (2, 0, 2));
+        // Two steps of one rule for one object are both marked.
+        assert_eq!(proved(&[store, all], &[stop]), (3, 2, 1));
+    }
+
+    #[test]
     fn renders_add_confirm_and_contradict() {
         let rules = rules(RULES);
         let proved = apply_evidence(
@@ -394,7 +452,7 @@ rules:
                 evidence("1.10.0", "2.0.0", stuck("Deployment", "prod-agent", "recreate", ORPHAN, false)),
                 evidence("1.10.0", "2.0.0", stuck("StatefulSet", "prod-store", "recreate", ORPHAN, false)),
                 evidence("2.5.0", "4.0.0", Seen::KubeVersion { at: stand("4.0.0"), range: Constraint::parse(">=1.30.0-0").unwrap() }),
-                evidence("1.10.0", "2.0.0", refutes("known", "RELEASE-agent")),
+                evidence("1.9.0", "2.0.0", refutes("known", "RELEASE-agent")),
             ],
         );
         assert_eq!(proved.rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["known", "rendered-2", "rendered-3"]);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::diffed::{Diffed, about, section};
-use super::evidence::{Evidence, Seen, crosses, is};
+use super::evidence::{Evidence, Labels, Seen, crosses, is};
 use super::graph::Stand;
 use super::kubernetes::Minors;
 use super::rule::{Object, Rule, Step, takes};
@@ -12,12 +12,13 @@ use crate::compare::replaced_count;
 use crate::constraint::Constraint;
 use crate::input::{Input, Rendered, Side};
 use crate::summary::{SectionId, Summary, Weight};
+use std::collections::BTreeSet;
 
 /// What the comparison of two versions shows, and which rules it bears out or contradicts. `source` says what was rendered.
 #[must_use]
 pub fn seen(set: &RuleSet, from: &Stand, to: &Stand, input: &Input, summary: &Summary, source: &str) -> Vec<Evidence> {
     let diffed = Diffed::read(summary, &input.target.namespace);
-    let mut all: Vec<Seen> = immutable(&diffed);
+    let mut all: Vec<Seen> = immutable(&diffed, &input.old.objects);
     all.extend(diffed.steps.iter().map(|claim| Seen::Asks(Box::new(claim.clone()))));
     all.extend(lost_fields(summary));
     all.extend((!diffed.crds.is_empty()).then(|| Seen::CrdChanged { crds: diffed.crds.clone() }));
@@ -31,9 +32,10 @@ pub fn seen(set: &RuleSet, from: &Stand, to: &Stand, input: &Input, summary: &Su
     all.into_iter().map(evidence).collect()
 }
 
-fn immutable(diffed: &Diffed) -> Vec<Seen> {
+fn immutable(diffed: &Diffed, old: &[Rendered]) -> Vec<Seen> {
     let seen = |stuck: &super::diffed::Stuck| Seen::ImmutableField {
         object: stuck.object.clone(),
+        labels: installed(old, &stuck.object),
         fields: stuck.fields.clone(),
         before: Box::new(stuck.before.clone()),
         after: stuck.after.clone().map(Box::new),
@@ -75,25 +77,50 @@ fn kubernetes(set: &RuleSet, at: &Stand, side: &Side) -> Option<Seen> {
 }
 
 /// Steps of a rule of which the renders show no need. That an object is in neither of them (a component that the values switch off) says
-/// nothing about the rule.
+/// nothing about the rule, and so it is with CRDs.
 fn refuted(rule: &Rule, diffed: &Diffed, input: &Input) -> Vec<Seen> {
     let both = |object: &Object| has(&input.old.objects, object) && has(&input.new.objects, object);
-    let stuck = || diffed.stuck.iter().map(|stuck| &stuck.object).chain(diffed.blockers.iter().flat_map(|claim| &claim.objects));
-    let needed = |object: &Object| stuck().any(|other| is(object, &other.kind, other.name.as_deref().unwrap_or_default()));
+    let stuck: Vec<(&Object, Labels)> = (diffed.stuck.iter().map(|stuck| &stuck.object))
+        .chain(diffed.blockers.iter().flat_map(|claim| &claim.objects))
+        .map(|object| (object, installed(&input.old.objects, object)))
+        .collect();
+    let needed =
+        |object: &Object| stuck.iter().any(|(other, labels)| is(object, &other.kind, other.name.as_deref().unwrap_or_default(), labels));
     let needless = |step: &Step| match step {
         Step::DeleteOrphan(object) | Step::DeleteObject(object) if both(object) && !needed(object) => {
             Some(format!("no field of {object} differs that cannot be changed in place"))
         }
-        Step::ApplyCrds if diffed.crds.is_empty() => Some("no CRD differs".to_owned()),
+        Step::ApplyCrds if diffed.crds.is_empty() && same_crds(input) => Some("no CRD differs".to_owned()),
         _ => None,
     };
     let refutes = |step: &Step| Some(Seen::Refutes { rule: rule.id.clone(), step: step.clone(), detail: needless(step)? });
     rule.before.iter().filter_map(refutes).collect()
 }
 
+/// Whether both versions have CRDs, and the same ones.
+fn same_crds(input: &Input) -> bool {
+    let names = |crds: &[Rendered]| crds.iter().map(|crd| text(&crd.value["metadata"]["name"])).collect::<BTreeSet<_>>();
+    !input.old.crds.is_empty() && names(&input.old.crds) == names(&input.new.crds)
+}
+
 fn has(objects: &[Rendered], object: &Object) -> bool {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    objects.iter().any(|rendered| is(object, &text(&rendered.value["kind"]), &text(&rendered.value["metadata"]["name"])))
+    let meant = |value: &Value| is(object, &text(&value["kind"]), &text(&value["metadata"]["name"]), &labels(value));
+    objects.iter().any(|rendered| meant(&rendered.value))
+}
+
+/// The labels of an object that is installed.
+fn installed(old: &[Rendered], object: &Object) -> Labels {
+    let same = |value: &&Value| value["kind"] == object.kind && value["metadata"]["name"].as_str() == object.name.as_deref();
+    old.iter().map(|rendered| &rendered.value).find(same).map(labels).unwrap_or_default()
+}
+
+fn labels(value: &Value) -> Labels {
+    let labels = value["metadata"]["labels"].as_object().into_iter().flatten();
+    labels.map(|(key, value)| (key.clone(), text(value))).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -230,6 +257,38 @@ rules:
         assert!(found(&changed).iter().any(|seen| seen.to_string() == "CRDs change: a and b and 1 more"), "{:#?}", found(&changed));
         changed.old.crds = changed.new.crds.clone();
         assert_eq!(found(&changed), []);
+
+        let apply = |input: &Input| {
+            let mut set = RuleSet::default();
+            let rules = RULES.replace("deleteOrphan: {kind: Deployment, name: RELEASE-agent}", "applyCrds");
+            set.add(read("rules.yaml", &rules, Origin::Operator).unwrap()).unwrap();
+            let all = seen(&set, &stand("1.0.0"), &stand("2.0.0"), input, &summarise(input), "a test");
+            all.iter().any(|one| matches!(one.seen, Seen::Refutes { step: Step::ApplyCrds, .. }))
+        };
+        assert!(apply(&changed), "the same CRDs");
+        changed.new.crds.pop();
+        assert!(!apply(&changed), "one of them goes");
+        (changed.old.crds, changed.new.crds) = (Vec::new(), Vec::new());
+        assert!(!apply(&changed), "switched off");
+    }
+
+    #[test]
+    fn a_selector_is_asked_of_the_labels_that_objects_have() {
+        let labelled = |name: &str, selector: &str| {
+            let mut object = deployment(&format!("x-{name}"), selector);
+            object.value["metadata"]["labels"] = json!({"app": name});
+            object
+        };
+        let mut set = RuleSet::default();
+        let rules = RULES.replace("name: RELEASE-agent", "selector: app=web");
+        set.add(read("rules.yaml", &rules, Origin::Operator).unwrap()).unwrap();
+        let proofs = |web: &str, store: &str| {
+            let old = vec![labelled("web", "a"), labelled("web-store", "b")];
+            let input = input(old, vec![labelled("web", web), labelled("web-store", store)], "");
+            let all = seen(&set, &stand("1.0.0"), &stand("2.0.0"), &input, &summarise(&input), "a test");
+            apply_evidence(&set, &all).rules[0].proofs.iter().map(|proof| proof.holds).collect::<Vec<_>>()
+        };
+        assert_eq!((proofs("c", "b"), proofs("a", "c")), (vec![true], vec![false]));
     }
 
     #[test]
