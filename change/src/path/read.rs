@@ -200,20 +200,22 @@ pub fn read(name: &str, text: &str, origin: Origin) -> Result<RuleFile, Vec<Rule
         Err(error) => {
             let error = error.without_snippet();
             let place = reader.place(error.location().unwrap_or(Location::UNKNOWN));
-            let what = another_kind(text).unwrap_or_else(|| what_is_wrong(error));
-            Err(vec![RuleError { place, what }])
+            let kind = another_kind(text).map(|(at, what)| RuleError { place: reader.place(at), what });
+            Err(vec![kind.unwrap_or_else(|| RuleError { place, what: what_is_wrong(error) })])
         }
     }
 }
 
-/// Of a file that was never meant to have rules, what it lacks as one says little.
-fn another_kind(text: &str) -> Option<String> {
+/// Of a file that was never meant to have rules, what it lacks as one says little. Its first document tells.
+fn another_kind(text: &str) -> Option<(Location, String)> {
     #[derive(Deserialize)]
     struct Head {
-        kind: String,
+        kind: Spanned<String>,
     }
-    let head: Head = serde_saphyr::from_str(text).ok().filter(|head: &Head| head.kind != KIND)?;
-    Some(format!("`kind` is {:?}; a file of rules says {KIND}", cut(&head.kind)))
+    let mut bytes = text.as_bytes();
+    let head: Head = serde_saphyr::read(&mut bytes).next()?.ok()?;
+    let what = || format!("`kind` is {:?}; a file of rules says {KIND}", cut(&head.kind.value));
+    (head.kind.value != KIND).then(|| (head.kind.referenced, what()))
 }
 
 /// The parser's message in the words of a rule, without the place, which stands before it already.
