@@ -6,6 +6,9 @@ use super::kubernetes::Minors;
 use super::route::{Reason, denied};
 use super::rule::{Object, Rule, Step};
 
+/// How an older version comes back without its revision.
+const AN_UPGRADE: &str = "`helm upgrade`, where that version's chart can write APIs that the cluster still serves";
+
 /// The oldest version that one can go back to from a node, and the rules that forbid the one before it. A way back is one rollback to
 /// any version that was stood on, so the rules are asked of each of them, and whether it bears what the cluster runs by now. What
 /// was lost once stays lost. `runs` is what the cluster runs now.
@@ -24,8 +27,7 @@ pub(crate) fn way_back(graph: &Graph<'_>, stood: &[usize], limit: usize, node: u
 
 /// What going back over a hop takes beside the rollback itself.
 pub(crate) fn going_back(chores: &Chores<'_>, hop: (&Stand, &Stand)) -> Vec<String> {
-    let all = || chores.before.iter().chain(&chores.after);
-    let steps = || all().map(|(step, _)| *step);
+    let steps = || chores.before.iter().chain(&chores.after).map(|(step, _)| *step);
     // The selector that stood in the way of the new version stands in the way of the old one.
     let again = |step: &Step| match (kept(step), step) {
         (Some(object), _) => {
@@ -36,14 +38,14 @@ pub(crate) fn going_back(chores: &Chores<'_>, hop: (&Stand, &Stand)) -> Vec<Stri
     };
     // What the renders do not bear out stands in nobody's way.
     let meets = |(step, rules): &&(&Step, Vec<&Rule>)| recreates(step) && (kept(step).is_some() || denied(step, rules, hop).is_none());
-    let mut words: Vec<String> = all().filter(meets).map(|(step, _)| again(step)).collect();
+    // What is cleaned up after the upgrade stood in its way no more.
+    let mut words: Vec<String> = chores.before.iter().filter(meets).map(|(step, _)| again(step)).collect();
     let rewritten = |step: &Step| matches!(step, Step::ChartDiff(claim) if claim.code == "rewrite-record");
     if steps().any(rewritten) {
-        words.push(
+        words.push(format!(
             "`helm rollback` can take the revision that rewriting the record made, and none before it: those have what the cluster serves \
-             no more, and come back with `helm upgrade` alone"
-                .to_owned(),
-        );
+             no more, and come back only with {AN_UPGRADE}"
+        ));
     }
     let keys: Vec<&str> = steps().filter_map(key).collect();
     if !keys.is_empty() {
@@ -57,9 +59,19 @@ pub(crate) fn going_back(chores: &Chores<'_>, hop: (&Stand, &Stand)) -> Vec<Stri
 pub(crate) fn further_back(upgrade: &ClusterUpgrade) -> Option<String> {
     let stop = upgrade.stops.iter().rev().find(|stop| stop.certain && !stop.removed.is_empty())?;
     Some(format!(
-        "further back than {} with `helm upgrade` alone: `helm rollback` would take a manifest that may have what Kubernetes {} serves no more",
+        "further back than {} only with {AN_UPGRADE}: `helm rollback` would take a manifest that may have what Kubernetes {} \
+         serves no more",
         upgrade.at, stop.before
     ))
+}
+
+/// What the hops before this one add, since a way back is one rollback over all of them; `told` has where each begins that says what it
+/// takes, and its number.
+pub(crate) fn over_hops(told: &[(usize, usize)], back: usize, to: &Stand) -> Option<String> {
+    let over: Vec<String> = told.iter().filter(|(from, _)| *from >= back).map(|(_, number)| number.to_string()).collect();
+    let (last, first) = over.split_last()?;
+    let hops = if first.is_empty() { format!("hop {last}") } else { format!("hops {} and {last}", first.join(", ")) };
+    Some(format!("all the way to {to} goes over {hops}, too, and takes what is said there of the way back"))
 }
 
 fn recreates(step: &Step) -> bool {
@@ -130,6 +142,15 @@ mod tests {
         let said = going_back(&Chores { before: vec![(&step, Vec::new())], after: Vec::new() }, (&from, &to));
         assert!(matches!(&said[..], [words] if words.contains("and none before it")), "{said:?}");
         assert_eq!(going_back(&Chores::default(), (&from, &to)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_cleaned_up_afterwards_is_not_in_the_way() {
+        let stand = Stand { chart: "beacon".to_owned(), version: Version::parse("2.0.0").unwrap() };
+        let step = Step::DeleteObject(Object { kind: "Deployment".into(), name: Some("x".into()), selector: None, namespace: None });
+        let said = |chores: Chores<'_>| going_back(&chores, (&stand, &stand)).len();
+        assert_eq!(said(Chores { before: vec![(&step, Vec::new())], after: Vec::new() }), 1);
+        assert_eq!(said(Chores { before: Vec::new(), after: vec![(&step, Vec::new())] }), 0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A way, told with all reasons.
 
-use super::back::{further_back, going_back, way_back};
+use super::back::{further_back, going_back, over_hops, way_back};
 use super::cluster::{ClusterUpgrade, RemovedApi, check_record, cluster_upgrade, removed_by};
 use super::graph::{Graph, Stand};
 use super::kubernetes::{KubernetesRange, Minors};
@@ -187,6 +187,7 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
         leg.cluster_first.then(asked).flatten()
     };
     let (mut hops, mut here, mut back, mut stood) = (Vec::with_capacity(way.len()), 0, 0, vec![0]);
+    let mut over_told = Vec::new();
     for (index, leg) in way.iter().enumerate() {
         let (limit, no_way_back) = way_back(graph, &stood, back, leg.node, runs[index + 1]);
         back = limit;
@@ -196,6 +197,9 @@ pub(crate) fn tell(set: &RuleSet, question: &Question, graph: &Graph<'_>, way: &
         let hop = (&graph.nodes[here].stand, &graph.nodes[leg.node].stand);
         let mut over = if back <= here { going_back(&chores, hop) } else { Vec::new() };
         over.extend(upgrade.as_ref().filter(|_| back < here).and_then(further_back));
+        let before = over_hops(&over_told, back, &graph.nodes[back].stand);
+        over_told.extend((!over.is_empty()).then_some((here, index + 1)));
+        over.extend(before);
         let target = &graph.nodes[leg.node].stand.version;
         let told = |list: Vec<(&Step, Vec<&Rule>)>| {
             let chore = |(step, rules): (&Step, Vec<&Rule>)| Chore {
@@ -313,10 +317,11 @@ fn what(route: &Route, reason: &Reason) -> String {
     format!("{words}{}", note.map(|note| format!(" ({note})")).unwrap_or_default())
 }
 
-/// What the record of a release may hold that came to a version on an older Kubernetes than the cluster runs by now.
+/// What the record of a release may hold that came to a version on an older Kubernetes than the cluster runs by now, on any that the
+/// version bears.
 fn stale_record(bears: Minors, runs: &Version) -> String {
-    let highest = bears.ends().map_or(u64::MAX, |(_, highest)| highest);
-    let removed: Vec<RemovedApi> = (highest..runs.minor()).flat_map(|minor| removed_by(minor + 1)).collect();
+    let lowest = bears.ends().map_or(u64::MAX, |(lowest, _)| lowest);
+    let removed: Vec<RemovedApi> = (lowest..runs.minor()).flat_map(|minor| removed_by(minor + 1)).collect();
     if removed.is_empty() {
         return String::new();
     }

@@ -185,6 +185,9 @@ fn going_back_meets_the_same_fields() {
     assert!(back[0].starts_with("delete DaemonSet with app=prometheus-node-exporter once more"), "{back:?}");
     let keys = ": kubeStateMetrics.serviceMonitor.selfMonitor, kubeStateMetrics.serviceMonitor, ";
     assert!(back[1].contains(keys) && back[1].ends_with(", grafana.serviceMonitor.selfMonitor"), "{back:?}");
+    // One rollback goes over both hops.
+    let over = "all the way to kube-prometheus-stack 21.0.5 goes over hop 1, too, and takes what is said there of the way back";
+    assert_eq!(back[2..], [over]);
     // Where nobody goes back, nothing is said of how.
     let route = solve(&set, &question("kube-prometheus-stack", "27.2.2", "40.5.0", Some("1.25.3"))).unwrap();
     assert_eq!((route.hops[0].way_back_to.version.as_str(), route.hops[0].going_back.len()), ("40.5.0", 0));

@@ -83,7 +83,11 @@ fn what_is_wrong_is_said_in_the_words_of_a_rule() {
     let step = |step: &str| refused(&file(&format!("- id: a\n  source: s\n  before:\n  - {step}\n")));
     for (said, words) in [
         (refused(""), "beacon.yaml:1:1: there is nothing in this file; a file of rules begins with `apiVersion`"),
-        (refused("apiVersion: v1\nkind: ConfigMap\ndata: {}\n"), "`kind` is \"ConfigMap\"; a file of rules says PathRules"),
+        (
+            refused("apiVersion: v1\nkind: ConfigMap\ndata: {}\n"),
+            "beacon.yaml:2:7: `kind` is \"ConfigMap\"; a file of rules says PathRules",
+        ),
+        (refused("kind: Pod\nspec: {}\n---\nkind: Job\n"), "beacon.yaml:1:7: `kind` is \"Pod\"; a file of rules says PathRules"),
         (refused(&file("- id: a\n  id: b\n  source: s\n")), "beacon.yaml:8:3: `id` is written twice here"),
         (step("applyCrds: now"), "nothing follows this step: it is one word, `- applyCrds`"),
         (step("text: a\n    removeValue: {path: b}"), "a step is one thing; the next one begins with `-` on its own line"),
@@ -175,9 +179,11 @@ fn no_upgrade_of_the_cluster_takes_a_vendors_suffix_away() {
 
 #[test]
 fn a_cluster_that_was_upgraded_too_early_may_have_left_a_stale_record() {
-    let rules = set("- {id: psp, to: <2, needsKubernetes: '<1.25.0-0', source: s}\n");
-    let said = |kubernetes: &str| {
-        let route = solve(&rules, &question("beacon", "1.0.0", "4.0.0", Some(kubernetes))).unwrap();
+    let rules = set("- {id: psp, to: <2, needsKubernetes: '>=1.22.0-0, <1.25.0-0', source: s}\n");
+    // One that was left alone since 1.21 has what 1.22 removed.
+    let older = set("- {id: psp, to: <2, needsKubernetes: '>=1.21.0-0, <1.25.0-0', source: s}\n");
+    let said = |rules: &RuleSet, kubernetes: &str| {
+        let route = solve(rules, &question("beacon", "1.0.0", "4.0.0", Some(kubernetes))).unwrap();
         route
             .findings
             .into_iter()
@@ -185,11 +191,12 @@ fn a_cluster_that_was_upgraded_too_early_may_have_left_a_stale_record() {
             .map(|one| one.words)
             .collect::<String>()
     };
-    let words = said("1.26.3");
-    assert!(words.starts_with("the cluster runs Kubernetes 1.26.3, and beacon 1.0.0 bears 1.24 or older; "), "{words}");
+    let words = said(&rules, "1.26.3");
+    assert!(words.starts_with("the cluster runs Kubernetes 1.26.3, and beacon 1.0.0 bears 1.22–1.24; "), "{words}");
     assert!(words.contains("no API that Kubernetes 1.26 no longer serves") && words.contains("PodSecurityPolicy"), "{words}");
     assert!(words.contains("autoscaling/v2beta2 (HorizontalPodAutoscaler)") && !words.contains("Ingress"), "{words}");
-    assert_eq!(said("1.24.3"), "");
+    assert!(said(&older, "1.26.3").contains("networking.k8s.io/v1beta1 (Ingress"), "{}", said(&older, "1.26.3"));
+    assert_eq!(said(&rules, "1.24.3"), "");
 }
 
 #[test]
@@ -281,7 +288,7 @@ fn the_way_back_ends() {
     assert_eq!(
         route.hops[2].going_back,
         [
-            "further back than beacon 3.0.0 with `helm upgrade` alone: `helm rollback` would take a manifest that may have what Kubernetes 1.22 serves no more"
+            "further back than beacon 3.0.0 only with `helm upgrade`, where that version's chart can write APIs that the cluster still serves: `helm rollback` would take a manifest that may have what Kubernetes 1.22 serves no more"
         ]
     );
 }
