@@ -154,7 +154,11 @@ async fn show(args: &ShowArgs, out: &mut Output) -> Result<Exit> {
         let stop = Stop::listen().map_err(|error| Failure::error("cannot listen for Ctrl-C", error, ""))?;
         let proved = match stop.or(proof::prove(&set, &question, &args.proof, out)).await {
             Ok(proved) => proved?,
-            Err(exit) => return Ok(exit),
+            Err(exit) => {
+                // Nobody may be there to read it any more.
+                let _ = out.note("stopped");
+                return Ok(exit);
+            }
         };
         (proved.route, Some(proved.proof))
     } else {

@@ -148,23 +148,24 @@ pub(crate) fn proof(proof: &Proof, width: usize) -> String {
 /// What the renders were not told, and what that may have done to them; with a command where one helps.
 pub(crate) fn doubts(proof: &Proof) -> Vec<(&'static str, Option<&'static str>)> {
     let rendered = || proof.0.iter().filter(|tried| tried.why_not.is_none());
-    let told = |apis: Apis| rendered().any(|tried| tried.apis == apis);
+    let told = |some: &[Apis]| rendered().any(|tried| some.contains(&tried.apis));
+    let (later, later_bare) = (Apis::OfAnother { kinds: true }, Apis::OfAnother { kinds: false });
     let mut doubts = Vec::new();
-    if told(Apis::NotGiven) {
+    if told(&[Apis::NotGiven]) {
         doubts.push((
             "which APIs the cluster serves was not given (--api-versions FILE): charts that ask saw helm's built-in list, which has \
              no kinds and nothing of CRDs, and what a hop is blocked for may come from that",
             None,
         ));
     }
-    if told(Apis::NoKinds) {
+    if told(&[Apis::NoKinds, later_bare]) {
         doubts.push((
             "--api-versions names no group/version/Kind, and helm's own list has none: charts that ask for a kind did not find it, and \
              what a hop is blocked for may come from that; add what this prints:",
             Some(KINDS),
         ));
     }
-    if told(Apis::OfAnother) {
+    if told(&[later, later_bare]) {
         doubts.push((
             "--api-versions is of the cluster before it is upgraded: for the hops after that, kinds that Kubernetes is known to remove \
              gave way to what takes their place, and others that come or go are not known; what a hop is blocked for may come from that",

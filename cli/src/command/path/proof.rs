@@ -100,7 +100,10 @@ pub(crate) enum Apis {
     #[default]
     NotGiven,
     /// What is known to be left of the list, which is of the cluster before it is upgraded.
-    OfAnother,
+    OfAnother {
+        /// Whether it has kinds.
+        kinds: bool,
+    },
     /// A list such as `kubectl api-versions` prints.
     NoKinds,
     /// A list with kinds.
@@ -243,10 +246,11 @@ impl<'a> Bench<'a> {
     /// What a render for this Kubernetes is told of the APIs.
     fn told(&self, kubernetes: Option<&Version>) -> Apis {
         let names_kind = |api: &String| api.rsplit('/').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_uppercase()));
+        let kinds = self.apis.iter().any(names_kind);
         match () {
             () if self.apis.is_empty() => Apis::NotGiven,
-            () if kubernetes != self.runs.as_ref() => Apis::OfAnother,
-            () if self.apis.iter().any(names_kind) => Apis::Kinds,
+            () if kubernetes != self.runs.as_ref() => Apis::OfAnother { kinds },
+            () if kinds => Apis::Kinds,
             () => Apis::NoKinds,
         }
     }
@@ -298,7 +302,7 @@ impl<'a> Bench<'a> {
         let kube_version = kubernetes.map(ToString::to_string);
         let api_versions = match self.told(kubernetes) {
             Apis::NotGiven => Vec::new(),
-            Apis::OfAnother => kubernetes.map(|later| later_apis(&self.apis, later)).unwrap_or_default(),
+            Apis::OfAnother { .. } => kubernetes.map(|later| later_apis(&self.apis, later)).unwrap_or_default(),
             Apis::NoKinds | Apis::Kinds => self.apis.clone(),
         };
         Ok(PreviewTarget { from: "--kube-version".to_owned(), kube_version, api_versions, release })

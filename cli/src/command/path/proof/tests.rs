@@ -168,6 +168,34 @@ fn the_list_is_of_the_cluster_as_it_is_now() {
     // What Kubernetes 1.25 has in its place is known.
     assert!(exit == Exit::Ok && text.contains("Upgrade Kubernetes from 1.24 to 1.25 or newer"), "{text}");
     assert_eq!(rendered(&text).matches("? --api-versions is of the cluster before it is upgraded: ").count(), 1, "{text}");
+    assert!(!text.contains("kubectl api-resources"), "{text}");
+    // One without kinds is still one without kinds then.
+    fs::write(list.path(), "v1\napps/v1\npolicy/v1beta1\n").unwrap();
+    let (_, text) = shelf.show(&line);
+    assert!(rendered(&text).contains("? --api-versions is of the cluster before it is upgraded: "), "{text}");
+    assert!(text.contains("\n    kubectl api-resources --no-headers | awk"), "{text}");
+}
+
+/// Signals are for the whole process, so this has one of its own.
+#[cfg(unix)]
+#[test]
+fn who_stops_it_is_told_so() {
+    use std::os::unix::fs::PermissionsExt;
+    const ALONE: &str = "GROUNDSWELL_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        let name = "command::path::proof::tests::who_stops_it_is_told_so";
+        let alone = std::process::Command::new(std::env::current_exe().unwrap()).args(["--exact", name]).env(ALONE, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&alone.stdout);
+        assert!(alone.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let shelf = Shelf::of("beacon", &[("1.0.0", "", ""), ("2.0.0", "", "")]);
+    let helm = shelf.0.path().join("helm");
+    fs::write(&helm, "#!/bin/sh\nkill -TERM $PPID\nexec sleep 60\n").unwrap();
+    fs::set_permissions(&helm, fs::Permissions::from_mode(0o755)).unwrap();
+    let line = format!("show --chart beacon --from 1.0.0 --to 2.0.0 --charts {} --helm {}", shelf.0.path().display(), helm.display());
+    let (exit, text, said) = run(&line);
+    assert!(exit == Exit::Interrupted && text.is_empty() && said.ends_with("\nstopped\n"), "{exit:?} {text}{said}");
 }
 
 #[test]
