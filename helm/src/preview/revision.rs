@@ -51,7 +51,10 @@ fn copy(bytes: &[u8], number: Option<&str>, later: bool) -> std::io::Result<Vec<
         let mut data = Vec::new();
         entry.read_to_end(&mut data)?;
         match within(&path).as_slice() {
-            ["charts", packed] if later && packed.ends_with(".tgz") && !packed.starts_with(['_', '.']) => data = copy(&data, None, later)?,
+            ["charts", packed] if later && packed.ends_with(".tgz") && !packed.starts_with(['_', '.']) => {
+                // What is no archive is helm's to refuse.
+                data = copy(&data, None, later).unwrap_or(data);
+            }
             ["templates", ..] if later => {
                 data = match std::str::from_utf8(&data) {
                     Ok(text) => clock::later(text).into_owned().into_bytes(),
@@ -121,6 +124,8 @@ mod tests {
             .file("beacon/charts/mast/templates/a.yaml", b"a: {{ now }}")
             .file("beacon/files/templates/n", b"{{ now }}")
             .file("beacon/files/charts/n.tgz", b"none")
+            .file("beacon/charts/none.tgz", b"no gzip")
+            .file("beacon/charts/._sub-1.tgz", b"of a mac")
             .file("beacon/bin", b"\xff\x00")
             .tgz();
         for (made, expected, number) in [(first(&outer).unwrap(), "a: {{ now }}", FIRST), (second(&outer).unwrap(), clock::LATER, SECOND)] {
@@ -131,6 +136,7 @@ mod tests {
             assert!(files.iter().any(|(_, data)| data == b"\xff\x00"));
             let data = |end: &str| files.iter().find(|(path, _)| path.ends_with(end)).map(|(_, data)| data.as_slice());
             assert_eq!((data("files/templates/n"), data("files/charts/n.tgz")), (Some(b"{{ now }}".as_slice()), Some(b"none".as_slice())));
+            assert_eq!((data("none.tgz"), data("._sub-1.tgz")), (Some(b"no gzip".as_slice()), Some(b"of a mac".as_slice())));
             assert!(String::from_utf8_lossy(data("mast/templates/a.yaml").unwrap()).contains(expected));
             let sets = |files: &[(String, Vec<u8>)]| files.iter().filter(|(path, _)| path.ends_with("/z/z.yaml")).count();
             assert_eq!((sets(&files), sets(&within)), (1, 0));
