@@ -8,7 +8,7 @@ use groundswell_change::summary::NotChecked;
 use serde_json::Value;
 
 use super::error::Which;
-use super::{PreviewTarget, Previewed, Took, manifest, random, side};
+use super::{PreviewTarget, Previewed, Took, manifest, random, revision, side};
 use crate::archive::ChartArchive;
 
 pub(super) struct Renders {
@@ -17,6 +17,8 @@ pub(super) struct Renders {
     pub(super) took: [Duration; 2],
     /// The version that was asked for, and the one inside the chart's range that was taken instead.
     pub(super) instead: Option<(Option<String>, String)>,
+    /// Whether the second is one of another revision and of a day later.
+    pub(super) is_later: bool,
 }
 
 /// A side, and what could not be known of it.
@@ -28,6 +30,7 @@ pub(super) struct Drawn {
     odd: Vec<(String, String)>,
     pub(super) unsteady: Vec<String>,
     instead: Option<(Option<String>, String)>,
+    is_later: bool,
 }
 
 impl Drawn {
@@ -50,7 +53,7 @@ pub(super) fn finish(
     let (objects, random, unsteady) = read(&renders, &mut odd, namespace);
     let (objects, hooks) = side::sort(objects);
     let side = Side { objects, hooks, random, record_bytes, ..side };
-    Drawn { side, text: renders.first, took: renders.took, odd, unsteady, instead: renders.instead }
+    Drawn { side, text: renders.first, took: renders.took, odd, unsteady, instead: renders.instead, is_later: renders.is_later }
 }
 
 fn read(renders: &Renders, odd: &mut Vec<(String, String)>, namespace: &str) -> (Vec<Rendered>, Vec<RandomField>, Vec<String>) {
@@ -101,6 +104,13 @@ fn not_checked(which: Which, drawn: &Drawn) -> Vec<NotChecked> {
             what: format!("what the {which} version renders for Kubernetes {wanted}"),
             why: format!("the chart takes {range} only, so it was rendered for {taken}"),
             next: "give the version that the cluster will have with --kube-version".to_owned(),
+        });
+    }
+    if !drawn.is_later {
+        out.push(NotChecked {
+            what: format!("what holds the revision of the release or the day in the {which} version"),
+            why: format!("a render at revision {} and a day later, which would tell, fails", revision::SECOND),
+            next: String::new(),
         });
     }
     for (source, (count, what)) in manifest::odd_by_source(&drawn.odd) {

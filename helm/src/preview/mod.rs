@@ -259,7 +259,13 @@ impl Preview {
                 tokio::join!(render(), again())
             };
             let refused = match (first, second) {
-                (Ok(first), Ok(second)) => return Ok(Renders { first, second, took: [one, two], instead }),
+                (Ok(first), Ok(second)) => return Ok(Renders { first, second, took: [one, two], instead, is_later: true }),
+                // Not every chart takes our revision or the day after; the upgrade that is asked about it takes.
+                (Ok(first), Err(HelmError::Failed { .. })) => {
+                    let (second, two) = render().await;
+                    let refused = |error| refusal(error, which, chart, given);
+                    return Ok(Renders { first, second: second.map_err(refused)?, took: [one, two], instead, is_later: false });
+                }
                 (Err(error), _) | (_, Err(error)) => error,
             };
             let again = inside(&refused, chart, version.as_deref(), given).filter(|_| instead.is_none());
