@@ -114,7 +114,10 @@ impl Classing {
             let scored: Scored<'_> = search.guesses.iter().map(|(guess, made)| (guess, made.as_ref().map(same))).collect();
             let moved = match search.made.as_ref().and_then(|made| parts(&scored, made)) {
                 Some(parts) if self.make_it_together(key, &parts).await => Some(parts.moved()),
-                _ => best(&scored),
+                _ => best(&scored, &|guess| {
+                    let made = search.guesses.iter().find(|(other, _)| other == guess).and_then(|(_, made)| made.as_ref());
+                    search.made.as_ref().zip(made).is_none_or(|(old, made)| is_all(old, made, &new.reference))
+                }),
             };
             found.extend(moved.map(|moved| (index, moved)));
         }
@@ -187,20 +190,36 @@ fn shared<'a>(old: &'a BTreeSet<Leaf>, guess: &BTreeSet<Leaf>, given: &Value, wa
     old.iter().filter(|(object, path, value)| *value == text && !will.has(object) && made.contains(&(kind(object), path))).collect()
 }
 
-/// The guess that does most of what the old key did. Where several do the same, what the notes say decides; else nobody can.
-fn best(guesses: &Scored<'_>) -> Option<Moved> {
+/// Whether a guess sets every field that the old key set, be it to something else, as a checksum is. Objects may have other names now.
+fn is_all(old: &BTreeSet<Leaf>, guess: &BTreeSet<Leaf>, will: &Reference) -> bool {
+    let kind = |object: &str| object.split('/').next().unwrap_or_default().to_owned();
+    let fields: BTreeSet<(&str, &str)> = guess.iter().map(|(object, path, _)| (object.as_str(), path.as_str())).collect();
+    let kinds: BTreeSet<(String, &str)> = guess.iter().map(|(object, path, _)| (kind(object), path.as_str())).collect();
+    old.iter().all(|(object, path, _)| {
+        fields.contains(&(object.as_str(), path.as_str())) || (!will.has(object) && kinds.contains(&(kind(object), path.as_str())))
+    })
+}
+
+/// The guess that does most of what the old key did; `is_all` says of one whether it does all. Where several do the same, what the notes
+/// say decides; else nobody can.
+fn best(guesses: &Scored<'_>, is_all: &dyn Fn(&Guess) -> bool) -> Option<Moved> {
+    let does = |guess: &Guess| {
+        if is_all(guess) {
+            "setting it changes the render as the old key did"
+        } else {
+            "setting it makes a part of the change that the old key made, and nothing is known to make the rest"
+        }
+    };
     let score = |made: &Option<BTreeSet<&Leaf>>| made.as_ref().map(BTreeSet::len);
     let most = guesses.iter().filter_map(|(_, made)| score(made)).max().filter(|most| *most > 0);
     let proved: Vec<&Guess> = guesses.iter().filter(|(_, made)| most.is_some() && score(made) == most).map(|(guess, _)| *guess).collect();
     let said = proved.iter().find_map(|guess| Some((guess.said_in.as_ref()?, *guess)));
     match (said, proved.as_slice()) {
         (Some((at, guess)), _) => {
-            let because = format!("{at} says so, and setting it changes the render as the old key did");
+            let because = format!("{at} says so, and {}", does(guess));
             Some(Moved { to: Some(guess.path.to_string()), because })
         }
-        (None, [guess]) => {
-            Some(Moved { to: Some(guess.path.to_string()), because: "setting it changes the render as the old key did".to_owned() })
-        }
+        (None, [guess]) => Some(Moved { to: Some(guess.path.to_string()), because: does(guess).to_owned() }),
         (None, [_, _, ..]) => {
             let paths: Vec<&Path> = proved.iter().map(|guess| &guess.path).collect();
             let mut made = guesses.iter().filter_map(|(_, made)| made.as_ref()).filter(|made| Some(made.len()) == most);
@@ -231,8 +250,9 @@ mod tests {
         let leaf = |path: &str| ("ConfigMap/ns/a".to_owned(), path.to_owned(), "7".to_owned());
         let guess = |path: &str| Guess { path: path.parse().unwrap(), said_in: None };
         let (a, b, one, other) = (guess("a.tag"), guess("b.tag"), leaf(".a"), leaf(".b"));
-        let because =
-            |second: &Leaf| best(&vec![(&a, Some(BTreeSet::from([&one]))), (&b, Some(BTreeSet::from([second])))]).unwrap().because;
+        let because = |second: &Leaf| {
+            best(&vec![(&a, Some(BTreeSet::from([&one]))), (&b, Some(BTreeSet::from([second])))], &|_| true).unwrap().because
+        };
         assert_eq!(because(&one), "a.tag and b.tag each change the new render as it changed the old one: set the one that is meant");
         assert_eq!(because(&other), "a.tag and b.tag each make a part of the change that the old key made: set those that are meant");
     }
