@@ -207,6 +207,8 @@ pub enum OverrideClass {
         /// The items of the new default that the list does not have.
         items: Vec<Value>,
     },
+    /// It changes nothing that can be compared, and what is random may depend on it.
+    Unclear,
     /// There was no time to try it.
     NotTried,
 }

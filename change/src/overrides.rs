@@ -63,6 +63,10 @@ pub struct Facts<'a> {
     pub old_live: Option<bool>,
     /// Whether the new render is another one with another value in its place.
     pub new_live: Option<bool>,
+    /// Whether a template of the old chart that makes what is random may read the key.
+    pub old_random: bool,
+    /// The same of the new chart.
+    pub new_random: bool,
     /// Whether the new chart names the key, in its defaults or its templates.
     pub named: bool,
     /// The key that took its place, and how that is known; no key where several may have.
@@ -117,12 +121,14 @@ pub fn class(facts: &Facts<'_>) -> OverrideClass {
         (None, _) | (Some(false), None) => OverrideClass::NotTried,
         // It decides, and what was given is what comes without it too, be it by a template or written otherwise.
         (Some(false), Some(_)) if facts.new_live == Some(true) => OverrideClass::NowDefault,
+        (Some(false), Some(_)) if facts.new_random && facts.moved.is_none() => OverrideClass::Unclear,
         (Some(false), Some(true)) if facts.named && facts.moved.is_none() => OverrideClass::NoEffect,
         (Some(false), Some(true)) => gone(facts, "the new chart has no such key, neither in its defaults nor in its templates"),
         // What was given is what the old chart did anyway, so leaving it out showed nothing there.
         (Some(false), Some(false)) if !facts.named && is_default(&facts.given, facts.old_default) => {
             gone(facts, "it was a default of the old chart, and the new chart has no such key")
         }
+        (Some(false), Some(false)) if facts.old_random => OverrideClass::Unclear,
         (Some(false), Some(false)) => OverrideClass::NeverWorked,
     }
 }
@@ -199,6 +205,16 @@ mod tests {
         assert_eq!(of(no, no, None, no), OverrideClass::NeverWorked);
         let others = [json!(1), json!("a"), json!("8080"), json!(true), json!(1.5), json!([1])].map(|given| another(&given));
         assert_eq!(others, [Some(json!(2)), Some(json!("ax")), Some(json!("8081")), Some(json!(false)), Some(json!(2.5)), None]);
+    }
+
+    #[test]
+    fn what_may_be_in_a_random_field_is_not_called_without_effect() {
+        let of =
+            |old, old_random, new_random| class(&Facts { named: true, old_random, new_random, ..facts(json!(1), Some(old), Some(false)) });
+        for (old, old_random, new_random) in [(true, false, true), (false, false, true), (false, true, false)] {
+            assert_eq!(of(old, old_random, new_random), OverrideClass::Unclear);
+        }
+        assert_eq!(of(true, true, false), OverrideClass::NoEffect);
     }
 
     #[test]

@@ -27,8 +27,9 @@ fn rank(class: &OverrideClass) -> u8 {
         OverrideClass::HidesNewItems { .. } => 3,
         OverrideClass::DefaultChanged => 4,
         OverrideClass::NowDefault => 5,
-        OverrideClass::NotTried => 6,
-        OverrideClass::Works => 7,
+        OverrideClass::Unclear => 6,
+        OverrideClass::NotTried => 7,
+        OverrideClass::Works => 8,
     }
 }
 
@@ -95,6 +96,10 @@ fn one(verdict: &OverrideVerdict) -> Option<Item> {
             format!("{path} is what the new version does anyway{}", in_brackets(&given(verdict))),
         )
         .next(format!("{path} can be deleted from {documents}{first}")),
+        OverrideClass::Unclear => {
+            item("override-unclear", Weight::Look, format!("whether {path} has an effect cannot be told: what is random may depend on it"))
+                .next(format!("leave {path} as it is, or see in the chart's templates what it is for"))
+        }
         OverrideClass::NotTried | OverrideClass::Works => return None,
     };
     let affects: Vec<String> = verdict.affects.iter().map(|object| format!("changes {object}")).collect();
@@ -228,6 +233,7 @@ mod tests {
                 OverrideVerdict { old_default: None, new_default: None, ..verdict("typo", OverrideClass::NeverWorked, json!(1)) },
                 verdict("masked", OverrideClass::NeverWorked, json!(1)),
                 verdict("slow", OverrideClass::NotTried, json!(1)),
+                verdict("user", OverrideClass::Unclear, json!(1)),
                 verdict("stale", OverrideClass::NoEffect, json!(1)),
                 verdict("x.old", gone(Some("y.new"), "renamed in values.yaml"), json!(1)),
                 verdict("x.lost", gone(None, ""), json!(1)),
@@ -251,6 +257,8 @@ mod tests {
             -> decide whether 30d is still wanted, or delete retention from prod.yaml
         know override-now-default adminPassword is what the new version does anyway (secret)
             -> adminPassword can be deleted from prod.yaml
+        look override-unclear whether user has an effect cannot be told: what is random may depend on it
+            -> leave user as it is, or see in the chart's templates what it is for
         look override-not-tried 1 key was not tried, for lack of time: slow
             slow
             -> run again: keys that were tried are remembered

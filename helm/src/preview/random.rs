@@ -166,9 +166,41 @@ fn blank_keys(map: &mut Map<String, Value>, others: &Map<String, Value>, path: &
 
 fn replace(value: &mut Value, other: &Value, path: &[Step], found: &mut dyn FnMut(&[Step])) {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    *value = revision::marked(&text(value), &text(other)).unwrap_or_else(|| RANDOM.to_owned()).into();
+    let drawn = || match (&*value, other) {
+        // Items of a list may be the same in another order.
+        (Value::String(text), Value::String(other)) if !path.iter().any(|step| matches!(step, Step::Index(_))) => around(text, other),
+        _ => RANDOM.to_owned(),
+    };
+    *value = revision::marked(&text(value), &text(other)).unwrap_or_else(drawn).into();
     found(path);
 }
+
+/// `east since 2026-11-23` and `east since 2026-11-24` are both `east since (random)`. Only what cannot be alike by chance is kept: words
+/// up to a sign that is in no base64, and no digits, for the year and the hour are alike today only.
+fn around(text: &str, other: &str) -> String {
+    let words = |text: &str| {
+        let mut words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect();
+        words.sort();
+        words
+    };
+    if text.contains('\n') || other.contains('\n') || words(text) == words(other) {
+        return RANDOM.to_owned();
+    }
+    let parts = |c: char| !c.is_alphanumeric() && !matches!(c, '+' | '/' | '=' | '.');
+    let long = |part: &&str| part.chars().count() >= LEAST;
+    let same = |(a, b): &(char, char)| a == b && !a.is_numeric();
+    let alike: usize = text.chars().zip(other.chars()).take_while(same).map(|(a, _)| a.len_utf8()).sum();
+    let head = text[..alike].trim_end_matches(|c| !parts(c));
+    let head = Some(head).filter(long).unwrap_or_default();
+    let (rest, others) = (&text[head.len()..], &other[head.len()..]);
+    let alike: usize = rest.chars().rev().zip(others.chars().rev()).take_while(same).map(|(a, _)| a.len_utf8()).sum();
+    let tail = rest[rest.len() - alike..].trim_start_matches(|c| !parts(c));
+    let tail = Some(tail).filter(long).unwrap_or_default();
+    format!("{head}{RANDOM}{tail}")
+}
+
+/// Letters that are kept before or behind what is random: one may be alike by chance.
+const LEAST: usize = 2;
 
 /// A file in a ConfigMap, or a certificate: the lines that differ go, the others stay comparable.
 fn blank_lines(text: &str, other: &str) -> String {
@@ -179,6 +211,57 @@ fn blank_lines(text: &str, other: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Functions that give another answer each time, the clock apart.
+const RANDOM_WORDS: [&str; 18] = [
+    "bcrypt",
+    "encryptAES",
+    "genCA",
+    "genCAWithKey",
+    "genPrivateKey",
+    "genSelfSignedCert",
+    "genSelfSignedCertWithKey",
+    "genSignedCert",
+    "genSignedCertWithKey",
+    "htpasswd",
+    "randAlpha",
+    "randAlphaNum",
+    "randAscii",
+    "randBytes",
+    "randInt",
+    "randNumeric",
+    "shuffle",
+    "uuidv4",
+];
+
+/// Whether a template makes what is another each time.
+pub(super) fn draws(text: &str) -> bool {
+    has_action(text, &RANDOM_WORDS) || asks_for_the_time(text)
+}
+
+/// Words with which an action hands on what it makes.
+const HANDING_ON: [&str; 8] = ["block", "define", "if", "include", "range", "template", "tpl", "with"];
+
+/// Whether something that a template draws may depend on values, or be mixed with them: everything but a field of its own that is made
+/// of literals, `at: {{ now | date "2006-01-02" | quote }}`.
+pub(super) fn draws_with_others(text: &str) -> bool {
+    for (part, next) in text.split("{{").zip(text.split("{{").skip(1)) {
+        let before = part.rsplit("}}").next().unwrap_or(part);
+        let (action, after) = next.split_once("}}").unwrap_or((next, ""));
+        let drawn = format!("{{{{{action}");
+        if !draws(&drawn) {
+            continue;
+        }
+        let literals = action.split(['"', '`']).step_by(2).all(|code| !code.contains(['.', '$', '=']));
+        let begins = before.trim_end_matches(['"', '\'']).ends_with(": ");
+        let ends = after.trim_start_matches(['"', '\'']).trim_start_matches(' ');
+        let ends = ends.is_empty() || ends.starts_with(['\n', ',', '}']);
+        if !literals || !begins || !ends || has_action(&drawn, &HANDING_ON) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Words in template actions whose answer depends on the clock.
@@ -231,6 +314,28 @@ mod tests {
     }
 
     #[test]
+    fn words_around_what_is_random_are_kept() {
+        for (one, two, kept) in [
+            ("y since 2026-11-23", "y since 2026-11-24", "y since (random)"),
+            ("east-abc", "east-axy", "east-(random)"),
+            ("at 13:04 UTC", "at 14:05 UTC", "at (random) UTC"),
+            ("2026-11-23 13:04", "2026-11-24 14:05", RANDOM),
+            ("ab==", "xy==", RANDOM),
+            ("ax/b+c", "ax/d+e", RANDOM),
+            ("-x", "-y", RANDOM),
+            ("foo,bar,baz", "foo,baz,bar", RANDOM),
+            ("ä-ö", "ä-ü", "ä-(random)"),
+            ("a-a-", "a-", "a-(random)"),
+        ] {
+            assert_eq!(around(one, two), kept);
+        }
+        let item = |text: &str| object("a", &json!({"data": {"v": text}, "list": [text]}));
+        let steady = steady(vec![item("east-a")], vec![item("east-b")], &name);
+        assert_eq!(steady.objects[0].value["data"]["v"], "east-(random)");
+        assert_eq!(steady.objects[0].value["list"][0], RANDOM);
+    }
+
+    #[test]
     fn keys_with_random_names_are_one() {
         let data = |key: &str| object("a", &json!({"data": {key: "x", "b": "y"}}));
         let random = steady(vec![data("k1")], vec![data("z9")], &name);
@@ -263,6 +368,26 @@ mod tests {
         assert_eq!(value["metadata"]["name"], "mig-(revision)");
         assert_eq!(value["data"], json!({"n": "(revision)", "w": RANDOM}));
         assert_eq!(value["number"], "(revision)");
+    }
+
+    #[test]
+    fn what_is_drawn_with_others_is_told_from_what_stands_for_itself() {
+        for own in
+            ["a: {{ randAlpha 5 }}\n", "{a: '{{ now | date \"2006.01\" }}', b: {{ .Values.x }}}", "{{ .Values.x }}\na: \"{{ uuidv4 }}\""]
+        {
+            assert!(draws(own) && !draws_with_others(own), "{own}");
+        }
+        for mixed in [
+            "a: {{ randAlpha (int .Values.n) }}",
+            "a: x-{{ randAlpha 5 }}",
+            "a: {{ randAlpha 5 }}-{{ .Values.x }}",
+            "a: {{ .Values.x }}{{ randAlpha 5 }}",
+            "{{ $x := randAlpha 5 }}",
+            "{{ define \"p\" }}{{ randAlpha 5 }}{{ end }}",
+            "a: {{ with uuidv4 }}",
+        ] {
+            assert!(draws_with_others(mixed), "{mixed}");
+        }
     }
 
     #[test]

@@ -88,6 +88,7 @@ pub(super) async fn classed(
     let (was, will) = (old.side, new.side);
     let (named_before, named) = (Named::new(old.chart.archive), Named::new(new.chart.archive));
     let merged = merge(layers).value;
+    let random = [Named::of_random(old.chart.archive, was, &merged), Named::of_random(new.chart.archive, will, &merged)];
     let cache = bounds.cache.as_deref().and_then(|folder| {
         let to = format!("{:?} {:?} {:?} {:?}", target.kube_version, target.api_versions, target.release, bounds.helm_version);
         let (old, new) = (&old.chart.archive.digest, &new.chart.archive.digest);
@@ -119,7 +120,7 @@ pub(super) async fn classed(
     let idle = |index: &&usize| old_effects.get(index).is_some_and(BTreeSet::is_empty);
     let idle_before: Vec<usize> = filled.iter().filter(idle).copied().collect();
     let live = [classing.live(Which::Old, &idle_before).await, classing.live(Which::New, &still_named).await];
-    let verdicts = verdicts(&classing, [&old_effects, &new_effects], &live, &moved, &named, (was, will));
+    let verdicts = verdicts(&classing, [&old_effects, &new_effects], &live, &moved, (&named, &random), (was, will));
     let not_checked = not_checked(&verdicts, reproduced);
     (verdicts, not_checked)
 }
@@ -146,7 +147,7 @@ fn verdicts(
     [old_effects, new_effects]: [&Effects; 2],
     [old_live, new_live]: &[BTreeMap<usize, bool>; 2],
     moved: &BTreeMap<usize, Moved>,
-    named: &Named,
+    (named, [old_random, new_random]): (&Named, &[Named; 2]),
     (was, will): (&Side, &Side),
 ) -> Vec<OverrideVerdict> {
     let texts = [Which::Old, Which::New].map(|which| classing.bench(which).reference.texts());
@@ -164,8 +165,13 @@ fn verdicts(
             moved: moved.get(&index).map(|moved| (moved.to.clone(), moved.because.clone())),
             old_live: old_live.get(&index).copied(),
             new_live: new_live.get(&index).copied(),
+            old_random: old_random.may_read(&names),
+            new_random: new_random.may_read(&names),
         };
-        let is_secret = is_kept(&shown(&names, &key.given), &texts)
+        let class = class(&facts);
+        // What is random is a credential most often, and nobody sees what of the value is in it.
+        let is_secret = class == OverrideClass::Unclear
+            || is_kept(&shown(&names, &key.given), &texts)
             || affects.into_iter().chain(old_effects.get(&index)).any(|objects| objects.contains(SECRET_DATA));
         let mask = |value: &serde_json::Value| if is_secret { hidden(value) } else { shown(&names, value) };
         let affects = affects.into_iter().flatten().filter(|object| *object != NEEDED && *object != SECRET_DATA);
@@ -173,7 +179,7 @@ fn verdicts(
             path: key.path.to_string(),
             document: key.document.clone(),
             also_in: key.also_in.clone(),
-            class: match class(&facts) {
+            class: match class {
                 OverrideClass::HidesNewItems { items } => OverrideClass::HidesNewItems { items: items.iter().map(mask).collect() },
                 other => other,
             },

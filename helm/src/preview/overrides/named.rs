@@ -1,9 +1,12 @@
 //! Which keys a chart names: in its defaults, or in its templates.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
+use groundswell_change::input::{RANDOM, Side};
 use serde_json::Value;
 
+use super::super::random::{draws, draws_with_others};
 use crate::archive::{ChartArchive, ChartMetadata, Files, Subchart};
 
 /// Functions that print or hand on all that is below a key, whatever its name.
@@ -18,6 +21,9 @@ struct Templates {
     chains: BTreeSet<(Vec<String>, bool)>,
 }
 
+/// Whether a template, by its path and its text, counts.
+type Only<'a> = &'a dyn Fn(&str, &str) -> bool;
+
 /// All charts of an archive.
 pub(super) struct Named {
     charts: Vec<Templates>,
@@ -26,17 +32,41 @@ pub(super) struct Named {
 
 impl Named {
     pub(super) fn new(archive: &ChartArchive) -> Self {
+        Self::of(archive, &|_, _| true)
+    }
+
+    /// What is said by those templates alone that make random fields of this side, or can: what they read may be in them. `given` are the
+    /// operator's values, which may be templates too.
+    pub(super) fn of_random(archive: &ChartArchive, side: &Side, given: &Value) -> Self {
+        let mixed = Cell::new([given, &side.defaults].iter().any(|values| draws(&values.to_string())));
+        let look = |_: &str, text: &str| {
+            mixed.set(mixed.get() || draws_with_others(text));
+            false
+        };
+        let nothing = Self::of(archive, &look);
+        if !mixed.get() {
+            return nothing;
+        }
+        let drawn = side.objects.iter().chain(&side.hooks).filter(|object| object.value.to_string().contains(RANDOM));
+        let sources: Vec<&str> = drawn.map(|object| object.source.as_str()).collect();
+        let makes = |path: &str| sources.iter().any(|source| source.strip_suffix(path).is_some_and(|chart| chart.ends_with('/')));
+        Self::of(archive, &|path, text| !sources.is_empty() && (makes(path) || draws(text)))
+    }
+
+    fn of(archive: &ChartArchive, only: Only<'_>) -> Self {
         let mut named = Self { charts: Vec::new(), words: BTreeSet::new() };
-        named.add(&archive.files, &archive.metadata, &archive.subcharts, &[]);
+        named.add(&archive.files, &archive.metadata, &archive.subcharts, &[], only);
         named
     }
 
-    fn add(&mut self, files: &Files, metadata: &ChartMetadata, subcharts: &[Subchart], at: &[String]) {
+    fn add(&mut self, files: &Files, metadata: &ChartMetadata, subcharts: &[Subchart], at: &[String], only: Only<'_>) {
         let mut templates = Templates { at: at.to_vec(), ..Templates::default() };
         for (path, data) in files {
             if path.starts_with("templates/") {
                 let text = String::from_utf8_lossy(data);
-                self.read(&text, &mut templates);
+                if only(path, &text) {
+                    self.read(&text, &mut templates);
+                }
             }
         }
         self.charts.push(templates);
@@ -48,7 +78,7 @@ impl Named {
             }
             for key in keys {
                 let below: Vec<String> = at.iter().cloned().chain([key.to_owned()]).collect();
-                self.add(&sub.files, &sub.metadata, &sub.subcharts, &below);
+                self.add(&sub.files, &sub.metadata, &sub.subcharts, &below, only);
             }
         }
     }
@@ -88,6 +118,15 @@ impl Named {
             let relative = if own { &path[chart.at.len()..] } else { path };
             (own || global) && chart.chains.iter().any(|(chain, whole)| self.used(chain, *whole, relative))
         })
+    }
+
+    /// Whether these templates may read the key in any way: they have all parts of its name as words, or use what is around it.
+    pub(super) fn may_read(&self, path: &[&str]) -> bool {
+        let words = |chart: &Templates| {
+            let relative = if chart.at.iter().zip(path).all(|(at, key)| at == key) { path.get(chart.at.len()..) } else { None };
+            relative.is_some_and(|keys| !keys.is_empty() && keys.iter().all(|key| self.words.contains(*key)))
+        };
+        self.has(path, &Value::Null) || self.charts.iter().any(words)
     }
 
     fn used(&self, chain: &[String], whole: bool, path: &[&str]) -> bool {

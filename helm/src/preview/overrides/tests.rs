@@ -138,7 +138,11 @@ async fn keys_that_cover_each_other_work() {
 
 /// Both versions with these values; classes of the keys.
 async fn classed(old: [(&str, &str); 2], new: [(&str, &str); 2], values: &[&str]) -> Vec<groundswell_change::input::OverrideVerdict> {
-    let (old, new) = (chart("1.0.0", &old), chart("2.0.0", &new));
+    classed_of(&old, &new, values).await
+}
+
+async fn classed_of(old: &[(&str, &str)], new: &[(&str, &str)], values: &[&str]) -> Vec<groundswell_change::input::OverrideVerdict> {
+    let (old, new) = (chart("1.0.0", old), chart("2.0.0", new));
     let (bench, values) = (bench(), documents(values));
     let limit = options(Duration::from_secs(120));
     let made = bench.preview.input((&old).into(), (&new).into(), &bench.target, &values, limit).await.unwrap();
@@ -210,6 +214,43 @@ async fn a_key_that_became_two_has_gone_to_both() {
     assert!(both.contains("Some(\"image.tag and image2.tag\")") && both.contains("as the old key did"), "{both}");
     let one = gone(["image.tag", "other", "other"], "image: {tag: 1}\nimage2: {tag: 1}\nother: 1\n").await;
     assert!(one.contains("Some(\"image.tag\")"), "{one}");
+}
+
+#[tokio::test]
+async fn a_key_that_makes_a_part_has_gone_there_in_part() {
+    let map = |a: &str, b: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{a: '{{{{ .Values.{a} }}}}', b: '{{{{ .Values.{b} }}}}'}}\n"
+        )
+    };
+    let because = async |new: String| {
+        let old = map("x", "x");
+        let new = [("templates/a.yaml", new.as_str()), ("values.yaml", "p: {x: \"0\"}\nq: \"0\"\n")];
+        let verdicts = classed([("templates/a.yaml", old.as_str()), ("values.yaml", "x: \"0\"\n")], new, &["x: \"7\"\n"]).await;
+        format!("{:?}", verdicts[0].class)
+    };
+    let part = because(map("p.x", "q")).await;
+    assert!(part.contains("Some(\"p.x\")") && part.contains("makes a part of the change"), "{part}");
+    let other = because(map("p.x", "p.x | sha256sum")).await;
+    assert!(other.contains("Some(\"p.x\")") && other.contains("changes the render as the old key did"), "{other}");
+}
+
+#[tokio::test]
+async fn what_may_be_in_a_random_field_is_not_called_dead() {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {day: '{{ .Values.day }} since {{ now | date \"2006-01-02\" }}', quiet: '{{ and .Values.quiet \"\" }}'}\n";
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: {{ include \"a\" . | b64enc }}, u: {{ range $k, $v := .Values.users }}{{ htpasswd $k $v | b64enc }}{{ end }}}\n";
+    let helper = "{{- define \"a\" }}{{ randAlphaNum (int .Values.length) }}{{ end }}";
+    let old = [
+        ("templates/a.yaml", map),
+        ("templates/s.yaml", secret),
+        ("templates/_a.tpl", helper),
+        ("values.yaml", "day: x\nlength: 8\nquiet: x\nusers: {}\n"),
+    ];
+    let values = "day: y\nlength: 32\nusers: {ann: hunter2}\nquiet: z\ntypo: 1\nother: {length: 1}\n";
+    let verdicts = classed_of(&old, &old, &[values]).await;
+    let expected = ["day Works", "length Unclear", "other.length NeverWorked", "quiet Unclear", "typo NeverWorked", "users.ann Unclear"];
+    assert_eq!(words(&verdicts), expected);
+    assert_eq!(verdicts[5].given, json!("(secret)"));
 }
 
 #[tokio::test]
