@@ -5,7 +5,7 @@ use crate::config::read_limited;
 use crate::error::{Failure, Result};
 use groundswell_api::document::MAX_TEXT_BYTES;
 use groundswell_change::constraint::Version;
-use groundswell_helm::values::parse_values;
+use groundswell_helm::values::{YamlError, parse_values};
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -32,9 +32,16 @@ fn document(path: &Path) -> Result<(String, String)> {
     } else {
         (path.display().to_string(), read_limited(path)?)
     };
-    parse_values(&name, &text)
-        .map_err(|error| Failure::new(crate::exit::Exit::Error, error.to_string(), "", "helm could not read these values either"))?;
+    parse_values(&name, &text).map_err(|error| Failure::new(crate::exit::Exit::Error, error.to_string(), "", next(&error)))?;
     Ok((name, text))
+}
+
+/// Our reader takes less than helm's in some places.
+fn next(error: &YamlError) -> &'static str {
+    match error {
+        YamlError::Syntax { .. } => "helm could not read these values either",
+        _ => "change the document; nothing was rendered with it",
+    }
 }
 
 /// Reads a list of APIs: lines, such as `kubectl api-versions` prints, or a JSON list of texts.
@@ -130,6 +137,11 @@ mod tests {
         let failure = documents(&[bad.path().to_owned()]).unwrap_err();
         let what = &failure.errors[0].what;
         assert!(what.starts_with(&format!("{}:", bad.path().display())) && what.contains(":2:4: "), "{what}");
+        for (text, either) in [("b: [\n", true), ("a: {\n\tb: 1}\n", false), ("a: 1 # \u{2028}\n", false), ("a: 1\n---\nb: 1\n", false)] {
+            let bad = file(text);
+            let failure = documents(&[bad.path().to_owned()]).unwrap_err();
+            assert_eq!(failure.errors[0].next.contains("helm could not"), either, "{text:?}");
+        }
         let twice = documents(&["-".into(), "-".into()]).unwrap_err();
         assert_eq!(twice.exit, crate::exit::Exit::Usage);
     }
