@@ -97,10 +97,10 @@ mod tests {
 
     #[test]
     fn nor_in_a_claim() {
-        let map = |text: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "immutable": true, "data": {"a": text}});
+        let class = |text: &str| json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "x"}, "parameters": {"a": text}});
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"p": "hunter2zz"}});
-        let input = Input { old: side(&[map("before"), secret.clone()]), new: side(&[map("hunter2zz"), secret]), ..Input::default() };
+        let input = Input { old: side(&[class("earlier"), secret.clone()]), new: side(&[class("hunter2zz"), secret]), ..Input::default() };
         let page = format!("{:?}", crate::summarise(&input));
-        assert!(page.contains("immutable-field") && page.contains("before") && !page.contains("hunter2zz"), "{page}");
+        assert!(page.contains("immutable-field") && page.contains("earlier") && !page.contains("hunter2zz"), "{page}");
     }
 }
